@@ -1,0 +1,83 @@
+# One set of commands for people and CI. Needs make and Python >= 3.11; the rest is installed
+# into .venv, from hashes. Works with GNU make 3.81 (macOS).
+
+# .venv's Python runs everything by `-m`: scripts in .venv/bin break when the folder is moved.
+PY := .venv/bin/python
+SEED ?= 42
+WORKERS ?= auto
+
+export PYTHON
+export INSTALLER
+# The package need not be installed.
+export PYTHONPATH := $(CURDIR)/src
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test check format docs notebooks sweep viz bench up down lock clean \
+	env env-test
+
+help: ## This list
+	@echo 'make TARGET [VARIABLE=value]'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
+	@echo
+	@echo 'ARGS       further arguments of run, test, viz, bench and lock:'
+	@echo '             make run ARGS="--env rustfs"         seed $(SEED), stored in RustFS and Postgres'
+	@echo '             make run ARGS="--params seed=7,..."  replaces the default --params whole:'
+	@echo '                                                  Kedro takes the last one only'
+	@echo '             make test ARGS="-k calendar"'
+	@echo 'SEED       seed of run when ARGS has no --params (default 42)'
+	@echo 'WORKERS    processes of test (default auto: one per core; 0: none)'
+	@echo 'PYTHON     interpreter that .venv is made with (default: first of python3, python3.14, ...)'
+	@echo 'INSTALLER  pip: set up without uv'
+
+run: env ## One run of all pipelines, set up first where needed
+	$(PY) -m kedro run --params seed=$(SEED) $(ARGS)
+
+test: env-test ## The whole test suite
+	$(PY) -m pytest -n $(WORKERS) --dist loadgroup --durations=15 $(ARGS)
+
+check: env-test ## Format, lint, types, generated documents
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy src tools $(wildcard benchmarks/*.py)
+	$(PY) -m pqrs_kedro.contracts.dictionary --check
+
+format: env-test ## Format the code, fix what the linter can
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+docs: env ## Write docs/data_dictionary.md from the contracts
+	$(PY) -m pqrs_kedro.contracts.dictionary
+
+viz: env ## The pipelines and their data in a browser
+	$(PY) -m kedro viz run $(ARGS)
+
+bench: env ## Time the default run
+	$(PY) benchmarks/default_run.py $(ARGS)
+
+notebooks sweep up down:
+	@echo 'make $@: this part of the project is not there yet' >&2; exit 2
+
+notebooks: ## Not there yet: execute the analysis notebooks
+sweep: ## Not there yet: parameter sweeps
+up: ## Not there yet: start RustFS and Postgres
+down: ## Not there yet: stop them
+
+# Keeps the versions of the present locks where the ranges allow; ARGS=--upgrade takes the newest.
+# --no-config and no annotations of indexes: a lock names packages and hashes, not places.
+COMPILE = UV_CUSTOM_COMPILE_COMMAND='make lock' $(PY) -m uv pip compile pyproject.toml --quiet \
+	--no-config --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --group setup $(ARGS)
+lock: env ## Write the locks anew from pyproject.toml
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --extra test --constraints requirements.lock --output-file requirements-dev.lock
+
+clean: ## Remove .venv and caches; data stays
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests tools benchmarks -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+env:
+	@tools/setup_env.sh run
+
+env-test:
+	@tools/setup_env.sh test

@@ -1,0 +1,1 @@
+"""What every dataset promises: columns, tables, raw events, and the schemas derived from them."""

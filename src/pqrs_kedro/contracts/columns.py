@@ -1,0 +1,242 @@
+"""Every column of the lake and the warehouse, defined once.
+
+A table (see `tables.py`) lists column names; disk schema, validation, SQL and documentation are all
+derived from the definitions here. Naming: `_at` instants in UTC, `_day` local dates
+(America/Bogota), `_count`, `_pct`, `_hours`, `_days`, `_id`/`_code` as their names say.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pqrs_kedro.domain.channels import CHANNEL_IDS
+from pqrs_kedro.domain.statuses import RESOLUTION_CODES, STATUS_IDS
+
+EVENT_TYPES: Final = ("STATUS", "MESSAGE", "TERM_EXTENDED")
+ACTOR_ROLES: Final = ("citizen", "agent", "system")
+MESSAGE_ROLES: Final = ("citizen", "agent")
+AUTHOR_KINDS: Final = ("citizen", "agent", "bot")
+PRIORITIES: Final = ("ALTA", "MEDIA", "BAJA")
+REGIONS: Final = ("Andina", "Caribe", "Pacífica", "Orinoquía", "Amazonía", "Insular")
+UNKNOWN_REGION: Final = "Sin dato"
+AGE_BUCKETS: Final = ("0-5", "6-10", "11-15", "16-30", ">30")
+QUARANTINE_REASONS: Final = (
+    "invalid_utf8",
+    "invalid_json",
+    "not_an_object",
+    "missing_field",
+    "unknown_value",
+    "invalid_value",
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `type` is a key of `schema.ARROW_TYPES`; `allowed` lists an enumeration."""
+
+    name: str
+    type: str
+    description: str
+    unit: str | None = None
+    nullable: bool = False
+    allowed: tuple[str, ...] | None = None
+    source: str | None = None
+
+
+_IDENTITY = (
+    Column("event_id", "string", "Event identifier, UUIDv7 layout: sorts by time."),
+    Column("ticket_id", "string", "Ticket identifier, UUIDv7 layout: sorts by reception time."),
+    Column(
+        "external_id",
+        "string",
+        "Radicado number: year, dependency, consecutive, type (14 digits).",
+        nullable=True,
+        source="Orfeo numbering; given when the petition is radicated",
+    ),
+    Column("message_id", "string", "Message identifier: event id and ordinal in the event."),
+    Column("attachment_id", "string", "Attachment identifier: event id and ordinal in the event."),
+    Column("source_object", "string", "Raw object the line came from: its path without run_id."),
+    Column("line_number", "int64", "Line of the raw object, from 1.", unit="line"),
+)
+_EVENTS = (
+    Column("event_type", "string", "Kind of event.", allowed=EVENT_TYPES),
+    Column("ts", "timestamp", "Instant of the event.", unit="UTC"),
+    Column("source", "string", "Intake channel that exported the event.", allowed=CHANNEL_IDS),
+    Column("day", "date", "Local day of the partition."),
+    Column("month", "string", "Local month of the partition, YYYY-MM."),
+    Column("actor_role", "string", "Who caused the event.", allowed=ACTOR_ROLES),
+    Column("status_from", "string", "Status left; null on reception.", None, True, STATUS_IDS),
+    Column("status_to", "string", "Status entered.", None, True, STATUS_IDS),
+    Column(
+        "resolution_code",
+        "string",
+        "Reason of an answer out of the ordinary; null is an ordinary answer.",
+        nullable=True,
+        allowed=RESOLUTION_CODES,
+        source="CPACA arts. 14 par., 17, 19, 21",
+    ),
+    Column(
+        "cited_external_id",
+        "string",
+        "Earlier radicado that a repeated petition (REITERATIVA) is answered by.",
+        nullable=True,
+        source="CPACA art. 19",
+    ),
+    Column(
+        "term_business_days",
+        "int64",
+        "Legal term that applies.",
+        unit="business days",
+        nullable=True,
+        source="CPACA art. 14",
+    ),
+    Column("messages", "messages", "Texts exchanged in the event, in order.", nullable=True),
+    Column("attachments", "attachments", "Files that came with the event.", nullable=True),
+    Column("event_number", "int64", "Position of the event in its ticket by (ts, event_id), from 1."),
+    Column("reason", "string", "Why the line was rejected.", allowed=QUARANTINE_REASONS),
+    Column("detail", "string", "Field and value that were rejected.", nullable=True),
+    Column("line", "binary", "The rejected line's original bytes, without its line feed."),
+)
+_TICKETS = (
+    Column("source_channel", "string", "Intake channel.", allowed=CHANNEL_IDS),
+    Column("pqrs_type", "string", "Type at the last classification.", nullable=True),
+    Column("priority", "string", "Priority at the last classification.", None, True, PRIORITIES),
+    Column("created_at", "timestamp", "Instant of reception (RECEIVED).", unit="UTC"),
+    Column("radicated_at", "timestamp", "Instant of RADICATED.", unit="UTC", nullable=True),
+    Column("current_status", "string", "Status after the last event observed.", None, False, STATUS_IDS),
+    Column("geo_id", "string", "Municipality of the petitioner (dim_geo).", nullable=True),
+    Column(
+        "sla_due_at",
+        "timestamp",
+        "Last microsecond of the local due day of the last SLA cycle.",
+        unit="UTC",
+        nullable=True,
+        source="CPACA art. 14; Ley 4 de 1913 art. 62",
+    ),
+    Column("closed_at", "timestamp", "Last CLOSED; null while open.", unit="UTC", nullable=True),
+    Column("responded_at", "timestamp", "Last RESPONDED.", unit="UTC", nullable=True),
+    Column(
+        "first_response_at",
+        "timestamp",
+        "First message of a human agent.",
+        unit="UTC",
+        nullable=True,
+    ),
+    Column("sla_cycles_count", "int64", "SLA cycles: one, and one per reopening.", unit="cycles"),
+    Column(
+        "is_breached",
+        "bool",
+        "Last cycle late or, at the end of observation, overdue; null while not due.",
+        nullable=True,
+    ),
+)
+_MESSAGES = (
+    Column("role", "string", "Side that wrote the message.", allowed=MESSAGE_ROLES),
+    Column("author_kind", "string", "Author; a bot speaks in role agent.", allowed=AUTHOR_KINDS),
+    Column("subject", "string", "Subject line, where the channel has one.", nullable=True),
+    Column("text", "string", "Text of the message."),
+    Column("text_len", "int64", "Length of the text.", unit="Unicode characters"),
+    Column("file_name", "string", "File name as exported."),
+    Column("file_type", "string", "File extension, lower case."),
+    Column("size_kb", "int64", "File size.", unit="kB"),
+)
+_SLA = (
+    Column("cycle_number", "int64", "SLA cycle of the ticket: 1, then one per reopening."),
+    Column("start_day", "date", "Local day of RADICATED, or of REOPENED for later cycles."),
+    Column("base_term_business_days", "int64", "Term of the ticket's type.", unit="business days"),
+    Column(
+        "extended_on_day",
+        "date",
+        "Local day of a valid extension, which doubles the term of its cycle.",
+        nullable=True,
+        source="CPACA art. 14, paragraph",
+    ),
+    Column("first_hold_start_day", "date", "Local day the first hold began.", nullable=True),
+    Column("first_hold_end_day", "date", "Local day the first hold ended.", nullable=True),
+    Column("second_hold_start_day", "date", "Local day the second hold began.", nullable=True),
+    Column("second_hold_end_day", "date", "Local day the second hold ended.", nullable=True),
+    Column("paused_days", "int64", "Business days that do not count.", unit="business days"),
+    Column("due_day", "date", "Last local day of the term."),
+    Column("stopped_at", "timestamp", "First stop status in the cycle.", unit="UTC", nullable=True),
+    Column("stop_day", "date", "Local day of the stop.", nullable=True),
+    Column("is_late", "bool", "Stopped after the due day; null while not stopped.", nullable=True),
+    Column(
+        "business_days_late",
+        "int64",
+        "Business days after the due day up to the stop day; null while not stopped.",
+        unit="business days",
+        nullable=True,
+    ),
+)
+_DIMENSIONS = (
+    Column("channel_id", "string", "Channel code.", allowed=CHANNEL_IDS),
+    Column("type_id", "string", "PQRS type code."),
+    Column("status_id", "string", "Status code.", allowed=STATUS_IDS),
+    Column("name", "string", "Name in Spanish."),
+    Column("sla_business_days", "int64", "Legal term of the type.", unit="business days"),
+    Column("is_terminal", "bool", "No transition leaves the status."),
+    Column("region", "string", "Natural region.", None, False, (*REGIONS, UNKNOWN_REGION)),
+    Column("municipio", "string", "Official name of the municipality.", source="DIVIPOLA, DANE"),
+    Column("department", "string", "Official name of the department.", source="DIVIPOLA, DANE"),
+    Column("dane_department_code", "string", "Two digits, leading zero kept.", source="DIVIPOLA"),
+    Column("dane_municipality_code", "string", "Five digits, leading zero kept.", source="DIVIPOLA"),
+    Column("is_business_day", "bool", "Monday to Friday and no holiday.", source="Ley 51 de 1983"),
+    Column(
+        "business_day_ordinal",
+        "int64",
+        "Business days in the calendar up to and including the day.",
+        unit="business days",
+    ),
+    Column("latitude", "float64", "Latitude of the seat.", unit="degrees, EPSG:4326"),
+    Column("longitude", "float64", "Longitude of the seat.", unit="degrees, EPSG:4326"),
+)
+_GOLD = (
+    Column("channel", "string", "Intake channel.", allowed=CHANNEL_IDS),
+    Column("tickets_count", "int64", "Tickets received on the day.", unit="tickets"),
+    Column("backlog_count", "int64", "Open tickets at the end of the day.", unit="tickets"),
+    Column("within_sla_pct", "float64", "100 x within / stopped; null if none.", "%", True),
+    Column("overdue_count", "int64", "Cycles overdue at the end of the day.", unit="cycles"),
+    Column(
+        "avg_overdue_days",
+        "float64",
+        "Mean business days late of the overdue cycles; null if none.",
+        "business days",
+        True,
+    ),
+    Column("stopped_count", "int64", "Cycles stopped on the day.", unit="cycles"),
+    Column("within_count", "int64", "Cycles stopped on the day within term.", unit="cycles"),
+    Column("late_count", "int64", "Cycles stopped on the day after their due day.", unit="cycles"),
+    Column(
+        "avg_late_days",
+        "float64",
+        "Mean business days late of the cycles stopped late that day; null if none.",
+        "business days",
+        True,
+    ),
+    Column("avg_hours_to_first_response", "float64", "Mean hours; null if none.", "hours", True),
+    Column("responded_count", "int64", "Tickets of the day with a human reply.", unit="tickets"),
+    Column("avg_hours_to_close", "float64", "Mean hours; null if none.", "hours", True),
+    Column("closed_count", "int64", "Tickets whose last closing is on the day.", unit="tickets"),
+    Column("p50_hours", "float64", "Median hours, interpolated; null if none.", "hours", True),
+    Column("p90_hours", "float64", "90th percentile, interpolated; null if none.", "hours", True),
+    Column("transitions_count", "int64", "Transitions on the day.", unit="transitions"),
+    Column("median_hours_in_from", "float64", "Median hours spent in status_from.", "hours"),
+    Column(
+        "age_bucket",
+        "string",
+        "Business days since the start day of the last cycle; 0-5 before radication.",
+        unit="business days",
+        allowed=AGE_BUCKETS,
+    ),
+    Column("measure", "string", "What is measured."),
+    Column("group", "string", "All tickets ('total') or one PQRS type."),
+    Column("numerator", "int64", "Count above the line."),
+    Column("denominator", "int64", "Count below the line."),
+    Column("value_pct", "float64", "100 x numerator / denominator; null if none.", "%", True),
+    Column("requested_pct", "float64", "Value asked for in the configuration.", "%", True),
+)
+
+COLUMNS: Final[dict[str, Column]] = {
+    column.name: column
+    for group in (_IDENTITY, _EVENTS, _TICKETS, _MESSAGES, _SLA, _DIMENSIONS, _GOLD)
+    for column in group
+}

@@ -1,0 +1,1 @@
+"""Kedro datasets of the lake, one class per module."""

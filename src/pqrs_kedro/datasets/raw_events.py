@@ -1,0 +1,154 @@
+"""The raw layer of one run as a Kedro dataset: JSON Lines objects in, numbered lines out.
+
+Saving takes complete raw objects, list by list, and creates each one. Loading splits the bytes at
+line feeds itself, object by object, and parses with one `json_transform`: DuckDB's own readers lose
+blank lines, byte order marks and invalid UTF-8, and line numbers from a parallel reader are wrong.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import ibis
+import numpy as np
+import pyarrow as pa
+from kedro.io.core import AbstractDataset, DatasetError
+from kedro_datasets._typing import JSONPreview
+
+from pqrs_kedro.contracts.raw import RAW_EVENT_STRUCTURE
+from pqrs_kedro.lake.layout import hive_values, logical_key, raw_key, raw_pattern
+from pqrs_kedro.lake.objects import LakeObject, put
+from pqrs_kedro.lake.store import open_store
+from pqrs_kedro.pipelines.synthesis.generator import RawObject
+from pqrs_kedro.run.engine import ENGINE, EngineSettings
+
+# Objects are parsed together up to this size: enough to occupy every core, little enough to hold.
+_CHUNK_BYTES: Final = 32 << 20
+_LINE_FEED: Final = 10
+_BATCH_ROWS: Final = 16_384
+_TABLE: Final = "raw_lines"
+
+_CREATE = f"""
+CREATE OR REPLACE TABLE {_TABLE} (
+    source_object VARCHAR, source VARCHAR, day DATE, line_number BIGINT, line BLOB,
+    text VARCHAR, event {{structure}}
+)
+"""
+# The inner `try` is needed: invalid UTF-8 would fail the whole statement.
+_PARSE = f"""
+INSERT INTO {_TABLE}
+SELECT source_object, source, day::DATE, line_number, line,
+       CASE WHEN event IS NULL OR event.event_id IS NULL THEN text END, event
+FROM (
+    SELECT *, try(json_transform(text, $structure)) AS event
+    FROM (SELECT *, try(decode(line)) AS text FROM raw_chunk)
+)
+"""
+
+
+class RawEvents(AbstractDataset[list[RawObject], ibis.Table]):
+    """Raw objects of a run.
+
+    `load` gives an Ibis table with one row per line: source_object, source, day, line_number, line
+    (bytes), text (where the line is no event: the decoded line, null if it is not UTF-8) and event
+    (the parsed structure, null if the line is no JSON).
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        run_id: str,
+        engine: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._path = path
+        self._run_id = run_id
+        self._engine = EngineSettings(**(engine or {}))
+        self.metadata = metadata
+        self.objects: list[LakeObject] = []
+        self.saved = False
+
+    def save(self, data: list[RawObject]) -> None:
+        """Create some of the run's objects; called once for each list the generator yields."""
+        store = open_store(self._path)
+        self.saved = True
+        for item in data:
+            key = raw_key(item.source, item.day, self._run_id)
+            self.objects.append(put(store, key, item.content, item.lines))
+
+    def load(self) -> ibis.Table:
+        """All lines of the run, parsed."""
+        connection = ENGINE.connect(self._engine)
+        structure = _sql_type(RAW_EVENT_STRUCTURE)
+        connection.raw_sql(_CREATE.format(structure=structure))
+        database = connection.con
+        for chunk in self._chunks():
+            database.register("raw_chunk", chunk)
+            database.execute(_PARSE, {"structure": json.dumps(RAW_EVENT_STRUCTURE)})
+            database.unregister("raw_chunk")
+        return connection.table(_TABLE)
+
+    def _chunks(self) -> Iterator[pa.Table]:
+        """The lines of several objects at a time, in batches that several threads can take."""
+        store = open_store(self._path)
+        keys = store.glob(raw_pattern(self._run_id))
+        if not keys and not self.saved:
+            raise DatasetError(
+                f"run {self._run_id} has no raw objects in {store.location('')}: "
+                "run the synthesis pipeline with this run_id first"
+            )
+        waiting: list[pa.Table] = []
+        for key in keys:
+            waiting.append(_numbered_lines(key, store.read(key)))
+            if sum(table.nbytes for table in waiting) >= _CHUNK_BYTES:
+                yield _batched(waiting)
+                waiting = []
+        if waiting:
+            yield _batched(waiting)
+
+    def _exists(self) -> bool:
+        return bool(open_store(self._path).glob(raw_pattern(self._run_id)))
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": self._path, "run_id": self._run_id}
+
+    def preview(self, nrows: int = 5) -> JSONPreview:
+        """The first lines of the run's first object, for Kedro-Viz."""
+        store = open_store(self._path)
+        keys = store.glob(raw_pattern(self._run_id))
+        lines = store.read(keys[0]).split(b"\n")[:nrows] if keys else []
+        return JSONPreview(json.dumps([json.loads(line) for line in lines if line]))
+
+
+def _numbered_lines(key: str, content: bytes) -> pa.Table:
+    """Lines of one object, split at line feeds and numbered from 1; blank ones count."""
+    octets = np.frombuffer(content, dtype=np.uint8)
+    feeds = np.flatnonzero(octets == _LINE_FEED)
+    ends = feeds if content.endswith(b"\n") or not content else np.append(feeds, len(octets))
+    # Without the line feeds, a line ends where it did, less the feeds before it.
+    offsets = np.concatenate([[0], ends - np.arange(len(ends))]).astype(np.int64)
+    data = octets[octets != _LINE_FEED]
+    lines = pa.LargeBinaryArray.from_buffers(
+        pa.large_binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+    )
+    hive = hive_values(key)
+    same = {"source_object": logical_key(key), "source": hive["source"], "day": hive["day"]}
+    columns = {name: pa.repeat(pa.scalar(value), len(lines)) for name, value in same.items()}
+    columns |= {"line_number": pa.array(np.arange(1, len(lines) + 1)), "line": lines}
+    return pa.table(columns)
+
+
+def _batched(tables: list[pa.Table]) -> pa.Table:
+    batches = [batch for table in tables for batch in table.to_batches(max_chunksize=_BATCH_ROWS)]
+    return pa.Table.from_batches(batches)
+
+
+def _sql_type(structure: Any) -> str:
+    """DuckDB type of a `json_transform` structure."""
+    if isinstance(structure, dict):
+        fields = ", ".join(f'"{name}" {_sql_type(part)}' for name, part in structure.items())
+        return f"STRUCT({fields})"
+    if isinstance(structure, list):
+        return f"{_sql_type(structure[0])}[]"
+    return str(structure)

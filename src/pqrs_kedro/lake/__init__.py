@@ -1,0 +1,1 @@
+"""The lake's rules: layout, create-only writes, content hashes, manifests."""

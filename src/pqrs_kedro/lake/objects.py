@@ -1,0 +1,63 @@
+"""Objects of a run as they are written: content hashes, resumption, and the run's digest."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from pqrs_kedro.lake.hashing import sha256_hex
+from pqrs_kedro.lake.layout import logical_key
+from pqrs_kedro.lake.store import Content, ObjectExists, Store
+
+
+class ObjectDiffers(RuntimeError):
+    """An object of this run exists with other content than the run would write now."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"{key}: exists with other content; a run never overwrites, choose another run_id"
+        )
+        self.key = key
+
+
+@dataclass(frozen=True)
+class LakeObject:
+    """One data object of a run, as `checksums.json` lists it."""
+
+    key: str
+    rows: int
+    bytes: int
+    sha256: str
+    logical_sha256: str | None = None
+    """Hash of the logical content; null for raw objects, whose bytes are their content."""
+
+    @property
+    def content_hash(self) -> str:
+        """What the digest takes: the logical hash of Parquet, the bytes' hash of raw JSONL."""
+        return self.logical_sha256 or self.sha256
+
+    def as_json(self) -> dict[str, str | int | None]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def put(
+    store: Store, key: str, content: Content, rows: int, logical_sha256: str | None = None
+) -> LakeObject:
+    """Create an object, or keep the one that an earlier attempt of the same run left, if equal.
+
+    Raises:
+        ObjectDiffers: the key holds other content; it names the key.
+    """
+    sha256 = sha256_hex(content)
+    try:
+        store.create(key, content)
+    except ObjectExists:
+        if sha256_hex(store.read(key)) != sha256:
+            raise ObjectDiffers(key) from None
+    return LakeObject(key, rows, memoryview(content).nbytes, sha256, logical_sha256)
+
+
+def digest(objects: Iterable[LakeObject]) -> str:
+    """Hash over the logical key and content hash of every data object, in key order."""
+    lines = sorted(f"{logical_key(item.key)}\0{item.content_hash}\n" for item in objects)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,0 +1,82 @@
+"""The lake as a store of objects that are created once and never overwritten."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+Content = bytes | memoryview | pa.Buffer
+
+
+class ObjectExists(FileExistsError):
+    """An object of this key exists already; objects are never overwritten."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key}: exists already; lake objects are never overwritten")
+        self.key = key
+
+
+class Store(Protocol):
+    """What the project asks of a lake."""
+
+    def create(self, key: str, content: Content) -> None:
+        """Create an object whole or not at all; raise `ObjectExists` if the key is taken."""
+
+    def read(self, key: str) -> bytes:
+        """The content of an object; raise `FileNotFoundError` if there is none."""
+
+    def exists(self, key: str) -> bool:
+        """Whether the key is taken."""
+
+    def glob(self, pattern: str) -> list[str]:
+        """The keys that match a pattern (`*` within one path part), sorted."""
+
+    def location(self, key: str) -> str:
+        """Where a person, or a query engine, finds the key or pattern."""
+
+
+class FolderStore:
+    """A lake in a folder of this machine."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root)
+
+    def create(self, key: str, content: Content) -> None:
+        """See `Store.create`.
+
+        The bytes go to a temporary name first and are then linked to the key, which fails if it is
+        taken: of two writers one wins, and a killed one leaves no partial object under a key.
+        """
+        target = self.root / key
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = target.parent / f".{target.name}.{secrets.token_hex(8)}"
+        try:
+            draft.write_bytes(content)
+            os.link(draft, target)
+        except FileExistsError:
+            raise ObjectExists(key) from None
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def read(self, key: str) -> bytes:
+        """See `Store.read`."""
+        return (self.root / key).read_bytes()
+
+    def exists(self, key: str) -> bool:
+        """See `Store.exists`."""
+        return (self.root / key).is_file()
+
+    def glob(self, pattern: str) -> list[str]:
+        """See `Store.glob`."""
+        return sorted(path.relative_to(self.root).as_posix() for path in self.root.glob(pattern))
+
+    def location(self, key: str) -> str:
+        """See `Store.location`."""
+        return (self.root / key).as_posix()
+
+
+def open_store(root: str) -> Store:
+    """The lake at a root: a folder. Nothing is touched before the first use."""
+    return FolderStore(root)

@@ -1,0 +1,302 @@
+"""Typed parameters of a run: what is allowed, in one place, refused with one clear line."""
+
+import math
+import re
+from datetime import date
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from pqrs_kedro.contracts.columns import PRIORITIES
+from pqrs_kedro.domain.calendar import FIRST_RUN_DAY, LAST_RUN_DAY
+from pqrs_kedro.domain.channels import CHANNEL_IDS
+from pqrs_kedro.domain.statuses import TRANSITIONS
+
+RUN_ID_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+RUN_ID_RULE = "1 to 64 characters, letters, digits, '-' or '_', beginning with a letter"
+BREACH_RATES = (0.02, 0.40)
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class InvalidInput(ValueError):
+    """Input that is refused before anything is written; the message is one line for a person."""
+
+
+def check_run_id(run_id: object) -> str:
+    """The run id if it may become part of a path and of a table name.
+
+    Raises:
+        InvalidInput: it is no text of the allowed form.
+    """
+    if not isinstance(run_id, str) or not RUN_ID_PATTERN.fullmatch(run_id):
+        raise InvalidInput(f"run_id: {run_id!r} is not allowed; use {RUN_ID_RULE}")
+    return run_id
+
+
+class Model(BaseModel):
+    """Base of all parameter models: misspelt names are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _shares(values: dict[str, float]) -> dict[str, float]:
+    if any(value < 0 or not math.isfinite(value) for value in values.values()):
+        raise ValueError("shares must not be negative")
+    total = math.fsum(values.values())
+    if not math.isclose(total, 1, abs_tol=1e-9):
+        raise ValueError(f"shares must add up to 1, not {total:.6g}")
+    return values
+
+
+def _keys(values: dict[str, Any], expected: tuple[str, ...]) -> dict[str, Any]:
+    wrong = sorted(set(values) ^ set(expected))
+    if wrong:
+        raise ValueError(f"keys must be {', '.join(expected)}; see {wrong[0]!r}")
+    return values
+
+
+class PqrsType(Model):
+    """One PQRS type: Spanish name, share of arrivals, legal term in business days, webform code."""
+
+    name: str = Field(min_length=1)
+    share: Probability
+    term_business_days: int = Field(ge=1, le=60)
+    webform_code: int = Field(ge=1)
+
+
+class Lognormal(Model):
+    """A lognormal duration: median in `unit`, sigma of the logarithm."""
+
+    median: Positive
+    sigma: Annotated[float, Field(ge=0, le=3)]
+    unit: Literal["minutes", "calendar_days", "office_hours", "office_days"]
+
+
+class Volume(Model):
+    """Arrivals per day: `per_day` is the mean of the ordinary (non-peak) days of 2026."""
+
+    per_day: Positive
+    yearly_growth: Annotated[float, Field(gt=-1, le=10)]
+    dispersion: Positive
+    month: tuple[Positive, ...] = Field(min_length=12, max_length=12)
+    holiday: Positive
+    after_holiday: Positive
+
+
+class Peaks(Model):
+    """Peak windows: one per `every_days`, of `days` consecutive days, at `per_day` tickets."""
+
+    every_days: int = Field(ge=30)
+    days: tuple[int, int]
+    per_day: tuple[Positive, Positive]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for name, (low, high) in (("days", self.days), ("per_day", self.per_day)):
+            if not 0 < low <= high:
+                raise ValueError(f"{name}: the first value must not exceed the second")
+        if self.days[1] > self.every_days:
+            raise ValueError("days: a window must fit in every_days")
+        return self
+
+
+class ChannelProfile(Model):
+    """One channel: share, weekday index (Monday first), weight of each hour of the day."""
+
+    share: Probability
+    weekday: tuple[Annotated[float, Field(ge=0)], ...] = Field(min_length=7, max_length=7)
+    hour: tuple[Annotated[float, Field(ge=0)], ...] = Field(min_length=24, max_length=24)
+    attachment_share: Probability
+    unknown_geography_share: Probability
+    radication: Lognormal
+    first_reply: Lognormal | None
+
+
+class Response(Model):
+    """Law of the response ratio x = working time / term (see `pipelines.synthesis.response`)."""
+
+    sigma: Annotated[float, Field(gt=0, le=2)]
+    hurry_until: Annotated[float, Field(gt=1, le=3)]
+    hurry_share: Probability
+    hurry_slope: Annotated[float, Field(gt=0, lt=1)]
+
+
+class Segments(Model):
+    """Durations between statuses that do not depend on the response ratio."""
+
+    radicated_to_classified: Lognormal
+    classified_to_assigned: Lognormal
+    assigned_to_in_progress: Lognormal
+    on_hold: Lognormal
+    responded_to_closed: Lognormal
+    responded_to_in_progress: Lognormal
+    in_progress_after_stop: Lognormal
+    closed_to_reopened: Lognormal
+    reopened_to_in_progress: Lognormal
+    closed_to_archived: Lognormal
+
+
+class Resolutions(Model):
+    """Shares of tickets answered out of the ordinary by a draw of their own."""
+
+    transfer: Probability
+    repeated: Probability
+    extension: Probability
+    extension_from_quantile: Annotated[float, Field(gt=0, lt=1)]
+
+
+class Profile(Model):
+    """One named set of facts about an authority: types, terms, clock, volume, life cycle."""
+
+    stop_status: Literal["CLOSED", "RESPONDED"]
+    types: dict[str, PqrsType] = Field(min_length=1)
+    priority: dict[str, Probability]
+    volume: Volume
+    peaks: Peaks
+    channels: dict[str, ChannelProfile]
+    transitions: dict[str, dict[str, Probability]]
+    response: Response
+    segments: Segments
+    resolutions: Resolutions
+
+    @field_validator("types")
+    @classmethod
+    def _type_shares(cls, types: dict[str, PqrsType]) -> dict[str, PqrsType]:
+        _shares({name: item.share for name, item in types.items()})
+        wrong = [name for name in types if not re.fullmatch(r"[A-Z][A-Z_]{0,31}", name)]
+        if wrong:
+            raise ValueError(f"type code {wrong[0]!r} must be capital letters and '_'")
+        return types
+
+    @field_validator("priority")
+    @classmethod
+    def _priority_shares(cls, shares: dict[str, float]) -> dict[str, float]:
+        return _shares(_keys(shares, PRIORITIES))
+
+    @field_validator("channels")
+    @classmethod
+    def _channel_shares(cls, channels: dict[str, ChannelProfile]) -> dict[str, ChannelProfile]:
+        _shares({name: channel.share for name, channel in _keys(channels, CHANNEL_IDS).items()})
+        return channels
+
+    @field_validator("transitions")
+    @classmethod
+    def _known_transitions(
+        cls, transitions: dict[str, dict[str, float]]
+    ) -> dict[str, dict[str, float]]:
+        branching = tuple(origin for origin, targets in TRANSITIONS.items() if len(targets) > 1)
+        for origin, targets in _keys(transitions, branching).items():
+            _shares(_keys(targets, TRANSITIONS[origin]))
+        return transitions
+
+
+class Engine(Model):
+    """Resources of the embedded query engine; they never change a result."""
+
+    threads: int | None = Field(default=None, ge=1, le=256)
+    memory_limit: str = Field(default="1GB", pattern=r"^[1-9][0-9]*(MB|GB)$")
+
+
+def _whole_number(value: object) -> object:
+    # Kedro turns `1e5` into 100000.0 and `true` into True: neither is a seed anyone meant.
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("must be a whole number")
+    return value
+
+
+class RunParameters(Model):
+    """Everything a run can be told; the names are those of `--params`."""
+
+    seed: Annotated[int, BeforeValidator(_whole_number), Field(ge=0, lt=2**63)]
+    date_min: date
+    date_max: date
+    profile: str
+    breach_rate: Annotated[float, Field(ge=BREACH_RATES[0], le=BREACH_RATES[1])]
+    volume_scale: Annotated[float, Field(gt=0, le=100)]
+    profiles: dict[str, Profile]
+    run_id: str | None = None
+    workers: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=64)] = 1
+    days_per_chunk: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=31)] = 4
+    engine: Engine = Engine()
+
+    @field_validator("date_min", "date_max")
+    @classmethod
+    def _inside_calendar(cls, day: date) -> date:
+        if not FIRST_RUN_DAY <= day <= LAST_RUN_DAY:
+            raise ValueError(f"outside the calendar, {FIRST_RUN_DAY} to {LAST_RUN_DAY}")
+        return day
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.date_max < self.date_min:
+            raise ValueError(f"date_max: {self.date_max} is before date_min {self.date_min}")
+        if self.profile not in self.profiles:
+            known = ", ".join(sorted(self.profiles))
+            raise ValueError(f"profile: {self.profile!r} is not one of {known}")
+        if self.run_id is not None:
+            check_run_id(self.run_id)
+        return self
+
+    @property
+    def chosen_profile(self) -> Profile:
+        """The profile that `profile` names."""
+        return self.profiles[self.profile]
+
+    def data_parameters(self) -> dict[str, Any]:
+        """The parameters that can change the data, apart from seed and dates, as plain JSON."""
+        return {
+            "profile": self.chosen_profile.model_dump(mode="json"),
+            "breach_rate": self.breach_rate,
+            "volume_scale": self.volume_scale,
+        }
+
+
+def parse_parameters(values: dict[str, Any]) -> RunParameters:
+    """Typed parameters from plain values.
+
+    Raises:
+        InvalidInput: the first problem, as one line: field, value, what is allowed.
+    """
+    if "run_id" in values and values["run_id"] is not None:
+        check_run_id(values["run_id"])
+    try:
+        return RunParameters.model_validate(values)
+    except ValidationError as error:
+        raise InvalidInput(_first_problem(error, values)) from None
+
+
+def _first_problem(error: ValidationError, values: dict[str, Any]) -> str:
+    first = error.errors()[0]
+    path = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ").strip()
+    if first["type"] == "extra_forbidden":
+        return f"{path}: unknown parameter; known here: {', '.join(_known_names(first['loc']))}"
+    if not path:
+        return message
+    given = first["input"]
+    shown = "" if isinstance(given, dict | list | tuple) or first["type"] == "missing" else repr(given)
+    return f"{path}: {shown + ': ' if shown else ''}{message}"
+
+
+def _known_names(location: tuple[int | str, ...]) -> list[str]:
+    """Names allowed beside the unknown one at `location`."""
+    model: Any = RunParameters
+    for part in location[:-1]:
+        field = getattr(model, "model_fields", {}).get(part)
+        if field is not None:
+            model = field.annotation
+        elif model == dict[str, Profile]:
+            model = Profile
+    return sorted(getattr(model, "model_fields", RunParameters.model_fields))
+
+

@@ -1,0 +1,1 @@
+"""The five pipelines: synthesis, ingestion, curation, metrics, reporting."""

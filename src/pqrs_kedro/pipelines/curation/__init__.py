@@ -1,0 +1,1 @@
+"""Curation: bronze events to silver entities, dimensions and SLA cycles."""

@@ -1,0 +1,219 @@
+"""Silver from events alone: tickets, messages, status events, attachments; and the dimensions.
+
+Nothing is taken over from the generator. Order within a ticket is (ts, event_id).
+"""
+
+from typing import Any
+
+import ibis
+import pyarrow as pa
+from ibis import _
+
+from pqrs_kedro.contracts.tables import TABLES
+from pqrs_kedro.contracts.schema import arrow_schema
+from pqrs_kedro.domain.calendar import FIRST_DAY, BusinessCalendar, colombian_calendar, day_number
+from pqrs_kedro.domain.channels import CHANNELS
+from pqrs_kedro.domain.statuses import CLASSIFIED, CLOSED, CLOSED_STATUSES, RADICATED, RECEIVED
+from pqrs_kedro.domain.statuses import RESPONDED, STATUSES
+from pqrs_kedro.domain.territory import municipalities
+from pqrs_kedro.parameters import Profile, parse_parameters
+from pqrs_kedro.pipelines.expressions import end_of_local_day, local_day, local_month
+
+
+def choose_profile(parameters: dict[str, Any]) -> Profile:
+    """The profile whose types, terms and stop status the run is curated by."""
+    return parse_parameters(parameters).chosen_profile
+
+
+def list_dimensions(
+    profile: Profile,
+) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table, pa.Table]:
+    """dim_channel, dim_pqrs_type, dim_status, dim_geo, dim_business_day."""
+    types = [
+        {"type_id": code, "name": item.name, "sla_business_days": item.term_business_days}
+        for code, item in profile.types.items()
+    ]
+    channels = [{"channel_id": item.channel_id, "name": item.name} for item in CHANNELS]
+    statuses = [
+        {"status_id": item.status_id, "name": item.name, "is_terminal": item.is_terminal}
+        for item in STATUSES
+    ]
+    return (
+        _dimension("dim_channel", channels),
+        _dimension("dim_pqrs_type", types),
+        _dimension("dim_status", statuses),
+        _dim_geo(),
+        _dim_business_day(colombian_calendar()),
+    )
+
+
+def _dimension(name: str, rows: list[dict[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist(rows, schema=arrow_schema(TABLES[name]))
+
+
+def _dim_geo() -> pa.Table:
+    places = municipalities()
+    columns = {
+        "geo_id": places["dane_code"],
+        "region": places["region"],
+        "municipio": places["name"],
+        "department": places["department"],
+        "dane_department_code": places["department_code"],
+        "dane_municipality_code": places["dane_code"],
+        "latitude": places["latitude"],
+        "longitude": places["longitude"],
+    }
+    return pa.table(columns, schema=arrow_schema(TABLES["dim_geo"]))
+
+
+def _dim_business_day(calendar: BusinessCalendar) -> pa.Table:
+    first = day_number(FIRST_DAY)
+    days = range(first, first + len(calendar.ordinals))
+    columns = {
+        "day": pa.array(days, pa.int32()).cast(pa.date32()),
+        "is_business_day": pa.array(calendar.is_business),
+        "business_day_ordinal": pa.array(calendar.ordinals),
+    }
+    return pa.table(columns, schema=arrow_schema(TABLES["dim_business_day"]))
+
+
+def order_events(bronze_pqrs_events: ibis.Table) -> ibis.Table:
+    """Events once each, in the order of their ticket.
+
+    Of several lines with one event_id the first by (source_object, line_number) stays. Added:
+    event_number, from 1 in each ticket; cycle_number, 1 and one more from each REOPENED on.
+    """
+    by_line = ibis.window(group_by="event_id", order_by=["source_object", "line_number"])
+    repeat = bronze_pqrs_events.mutate(_repeat=ibis.row_number().over(by_line))
+    unique = repeat.filter(_._repeat == 0).drop("_repeat")
+    in_order = ibis.window(group_by="ticket_id", order_by=["ts", "event_id"])
+    up_to_here = ibis.window(
+        group_by="ticket_id", order_by=["ts", "event_id"], preceding=None, following=0
+    )
+    reopened = (_.status_to == "REOPENED").fill_null(False).cast("int64")
+    return unique.mutate(
+        event_number=ibis.row_number().over(in_order).cast("int64") + 1,
+        cycle_number=reopened.sum().over(up_to_here).cast("int64") + 1,
+    )
+
+
+def curate_status_events(ordered_events: ibis.Table) -> ibis.Table:
+    """One row per status transition; key event_id."""
+    status = ordered_events.filter(_.event_type == "STATUS")
+    return status.mutate(month=local_month(status.ts))
+
+
+def curate_messages(ordered_events: ibis.Table) -> ibis.Table:
+    """One row per message; key message_id = event_id and ordinal in the event.
+
+    Added: role (a bot speaks in role agent), text_len in Unicode characters.
+    """
+    spoken = ordered_events.select("event_id", "ticket_id", "messages").unnest(
+        "messages", offset="ordinal"
+    )
+    message = spoken.messages
+    return spoken.select(
+        "event_id",
+        "ticket_id",
+        message_id=_numbered(spoken, "-m"),
+        ts=message.ts.cast("timestamp(6)"),
+        role=ibis.ifelse(message.author_kind == "citizen", "citizen", "agent"),
+        text=message.text,
+        text_len=message.text.length().cast("int64"),
+        author_kind=message.author_kind,
+        subject=message.subject,
+    ).mutate(month=local_month(_.ts))
+
+
+def curate_attachments(ordered_events: ibis.Table) -> ibis.Table:
+    """One row per attached file; key attachment_id = event_id and ordinal in the event."""
+    attached = ordered_events.select("event_id", "ticket_id", "ts", "source", "attachments").unnest(
+        "attachments", offset="ordinal"
+    )
+    file = attached.attachments
+    return attached.select(
+        "event_id",
+        "ticket_id",
+        "ts",
+        attachment_id=_numbered(attached, "-a"),
+        file_type=file.file_type,
+        size_kb=file.size_kb,
+        source_channel=attached.source,
+        file_name=file.file_name,
+        month=local_month(attached.ts),
+    )
+
+
+def _numbered(rows: ibis.Table, infix: str) -> ibis.Value:
+    number = (rows.ordinal + 1).cast("string")
+    padded = ibis.ifelse(number.length() < 2, ibis.literal("0").concat(number), number)
+    return rows.event_id.concat(infix, padded)
+
+
+def curate_tickets(
+    ordered_events: ibis.Table, silver_messages: ibis.Table, silver_sla_cycles: ibis.Table
+) -> ibis.Table:
+    """One row per ticket; key ticket_id.
+
+    Transformations include: instants of the first RECEIVED and RADICATED and of the last RESPONDED
+    and CLOSED; facts of the last RADICATED, CLASSIFIED and RESPONDED event; first message of a human
+    agent; due instant and breach of the last SLA cycle.
+    """
+    tickets = _ticket_facts(ordered_events)
+    for part in (
+        _last(ordered_events, RADICATED, ["geo_id"]),
+        _last(ordered_events, CLASSIFIED, ["pqrs_type", "priority"]),
+        _last(ordered_events, RESPONDED, ["resolution_code", "cited_external_id"]),
+        _first_responses(silver_messages),
+        _last_cycles(silver_sla_cycles, ordered_events),
+    ):
+        tickets = tickets.left_join(part, "ticket_id").drop("ticket_id_right")
+    closed = tickets.current_status.isin(CLOSED_STATUSES)
+    return tickets.mutate(
+        month=local_month(tickets.created_at),
+        closed_at=ibis.cases((closed, tickets.closed_at)),
+        sla_cycles_count=tickets.sla_cycles_count.fill_null(0),
+    )
+
+
+def _ticket_facts(events: ibis.Table) -> ibis.Table:
+    status = events.status_to
+    return events.group_by("ticket_id").aggregate(
+        external_id=events.external_id.argmax(
+            events.event_number, where=events.external_id.notnull()
+        ),
+        source_channel=events.source.min(),
+        created_at=events.ts.min(where=status == RECEIVED),
+        radicated_at=events.ts.min(where=status == RADICATED),
+        current_status=status.argmax(events.event_number, where=status.notnull()),
+        responded_at=events.ts.max(where=status == RESPONDED),
+        closed_at=events.ts.max(where=status == CLOSED),
+    )
+
+
+def _last(events: ibis.Table, status: str, columns: list[str]) -> ibis.Table:
+    """Columns of each ticket's last event that entered a status."""
+    entered = events.filter(events.status_to == status)
+    latest_first = ibis.window(group_by="ticket_id", order_by=ibis.desc("event_number"))
+    ranked = entered.mutate(_rank=ibis.row_number().over(latest_first))
+    return ranked.filter(_._rank == 0).select("ticket_id", *columns)
+
+
+def _first_responses(messages: ibis.Table) -> ibis.Table:
+    human = messages.filter(messages.author_kind == "agent")
+    return human.group_by("ticket_id").aggregate(first_response_at=human.ts.min())
+
+
+def _last_cycles(cycles: ibis.Table, events: ibis.Table) -> ibis.Table:
+    """Due instant and breach of each ticket's last cycle, and how many cycles it has."""
+    latest_first = ibis.window(group_by="ticket_id", order_by=ibis.desc("cycle_number"))
+    ranked = cycles.mutate(_rank=ibis.row_number().over(latest_first))
+    last_day = events.aggregate(_last_day=local_day(events.ts).max())
+    last = ranked.filter(_._rank == 0).cross_join(last_day)
+    overdue = ibis.cases((last.due_day <= last["_last_day"], True))
+    return last.select(
+        "ticket_id",
+        sla_cycles_count=last.cycle_number,
+        sla_due_at=end_of_local_day(last.due_day),
+        is_breached=ibis.coalesce(last.is_late, overdue),
+    )

@@ -1,0 +1,53 @@
+"""The curation pipeline: bronze to silver."""
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from pqrs_kedro.pipelines.curation.nodes import (
+    choose_profile,
+    curate_attachments,
+    curate_messages,
+    curate_status_events,
+    curate_tickets,
+    list_dimensions,
+    order_events,
+)
+from pqrs_kedro.pipelines.curation.sla import measure_sla_cycles
+
+DIMENSIONS = ["dim_channel", "dim_pqrs_type", "dim_status", "dim_geo", "dim_business_day"]
+
+
+def create_pipeline() -> Pipeline:
+    """Dimensions, then the entities rebuilt from events, then SLA cycles and tickets."""
+    return pipeline(
+        [
+            node(choose_profile, "parameters", "profile", name="choose_profile"),
+            node(list_dimensions, "profile", DIMENSIONS, name="list_dimensions"),
+            node(order_events, "bronze_pqrs_events", "ordered_events", name="order_events"),
+            node(
+                curate_status_events,
+                "ordered_events",
+                "silver_status_events",
+                name="curate_status_events",
+            ),
+            node(curate_messages, "ordered_events", "silver_messages", name="curate_messages"),
+            node(
+                curate_attachments,
+                "ordered_events",
+                "silver_attachments",
+                name="curate_attachments",
+            ),
+            node(
+                measure_sla_cycles,
+                ["ordered_events", "dim_pqrs_type", "dim_business_day", "profile"],
+                "silver_sla_cycles",
+                name="measure_sla_cycles",
+            ),
+            node(
+                curate_tickets,
+                ["ordered_events", "silver_messages", "silver_sla_cycles"],
+                "silver_tickets",
+                name="curate_tickets",
+            ),
+        ],
+        tags="curation",
+    )

@@ -1,0 +1,72 @@
+"""Expressions that several pipelines share: local days, business days, exact quotients.
+
+Ibis only, so that they hold on every engine. Instants are UTC without a zone.
+"""
+
+import ibis
+
+# America/Bogota is UTC-5 all year round.
+_BOGOTA = ibis.interval(hours=5)
+_MILLION = 1_000_000
+
+
+def local_day(instant: ibis.Value) -> ibis.Value:
+    """The local day of an instant, as a date."""
+    return (instant - _BOGOTA).date()
+
+
+def local_month(instant: ibis.Value) -> ibis.Value:
+    """The local month of an instant, `YYYY-MM`."""
+    return (instant - _BOGOTA).date().cast("string").substr(0, 7)
+
+
+def end_of_local_day(day: ibis.Value) -> ibis.Value:
+    """The last microsecond of a local day, as an instant."""
+    midnight = day.cast("timestamp(6)") + ibis.interval(days=1) + _BOGOTA
+    return midnight - ibis.interval(microseconds=1)
+
+
+def with_ordinal(
+    rows: ibis.Table, calendar: ibis.Table, days: dict[str, str], before: bool = False
+) -> ibis.Table:
+    """Add business-day ordinals: `days` maps new column to day column; null days stay null.
+
+    With `before`, the ordinal of the day before: how many business days lie before the day.
+    """
+    for column, day in days.items():
+        business = calendar.is_business_day.cast("int64")
+        ordinal = calendar.business_day_ordinal - business if before else (
+            calendar.business_day_ordinal
+        )
+        lookup = calendar.select(_day=calendar.day, _ordinal=ordinal)
+        rows = rows.left_join(lookup, rows[day] == lookup["_day"]).drop("_day")
+        rows = rows.rename({column: "_ordinal"})
+    return rows
+
+
+def exact_quotient(numerator: ibis.Value, denominator: ibis.Value) -> ibis.Value:
+    """Numerator / denominator of whole numbers, rounded half up to 6 decimals; null for 0 below.
+
+    2 x numerator x 10^6 must fit in 64 bits.
+    """
+    return _millionths(numerator * _MILLION, denominator)
+
+
+def exact_hours(microseconds: ibis.Value, count: ibis.Value) -> ibis.Value:
+    """Mean hours of `count` durations that add up to `microseconds`; null for none.
+
+    A millionth of an hour is 3,600 us; dividing by it first keeps large sums within 64 bits.
+    """
+    return _millionths(microseconds, 3600 * count)
+
+
+def _millionths(numerator: ibis.Value, denominator: ibis.Value) -> ibis.Value:
+    """Quotient rounded half up to a whole number of millionths, as a double.
+
+    Whole-number arithmetic up to an exact multiple of the divisor, so that the engine's division
+    cannot err by more than the rounding takes back, and every engine gives the same double.
+    """
+    below = 2 * denominator.cast("int64").nullif(0)
+    doubled = 2 * numerator.cast("int64") + denominator.cast("int64")
+    whole = ((doubled - doubled % below) / below).round().cast("int64")
+    return whole / ibis.literal(float(_MILLION))

@@ -1,0 +1,1 @@
+"""Ingestion: raw lines to bronze events and quarantine."""

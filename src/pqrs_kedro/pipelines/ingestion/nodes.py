@@ -1,0 +1,164 @@
+"""Raw lines to bronze: every line becomes a bronze row, a quarantined line, or counts as blank.
+
+Ibis expressions only: the same functions run on another engine.
+"""
+
+import ibis
+from ibis import _
+
+from pqrs_kedro.contracts.columns import ACTOR_ROLES, EVENT_TYPES, PRIORITIES
+from pqrs_kedro.contracts.raw import REQUIRED_FIELDS, TIMESTAMP_PATTERN, UUID_PATTERN
+from pqrs_kedro.domain.channels import CHANNEL_IDS
+from pqrs_kedro.domain.statuses import RESOLUTION_CODES, STATUS_IDS
+
+_INSTANT = "timestamp(6)"
+_BLANK = r"^[ \t\r]*$"
+
+
+def judge_lines(raw_events: ibis.Table) -> ibis.Table:
+    """Raw lines with a verdict: reason and detail of rejection, null for well-formed events.
+
+    Grain: one row per line that is not blank. Reasons: the line is no UTF-8, no JSON or no object;
+    a required field is missing; a code is unknown; an identifier or instant is malformed; a
+    message or file lacks its parts.
+    """
+    event = raw_events.event
+    reason, detail = _verdict(raw_events)
+    judged = raw_events.mutate(reason=reason, detail=detail)
+    blank = event.isnull() & raw_events.text.notnull() & raw_events.text.re_search(_BLANK)
+    return judged.filter(~blank)
+
+
+def _verdict(raw: ibis.Table) -> tuple[ibis.Value, ibis.Value]:
+    event, attributes = raw.event, raw.event.attributes
+    unreadable = [
+        (event.event_id.isnull() & raw.text.isnull() & event.isnull(), "invalid_utf8", None),
+        (event.isnull(), "invalid_json", None),
+        (event.event_id.isnull() & ~raw.text.re_search(r"^\s*\{"), "not_an_object", None),
+    ]
+    missing = [(_blank_text(event[name]), "missing_field", name) for name in REQUIRED_FIELDS]
+    codes = [
+        ("source", event.source, CHANNEL_IDS),
+        ("event_type", event.event_type, EVENT_TYPES),
+        ("actor_role", event.actor_role, ACTOR_ROLES),
+        ("status_from", event.status_from, STATUS_IDS),
+        ("status_to", event.status_to, STATUS_IDS),
+        ("attributes.priority", attributes.priority, PRIORITIES),
+        ("attributes.resolution_code", attributes.resolution_code, RESOLUTION_CODES),
+    ]
+    unknown = [
+        (value.notnull() & ~value.isin(allowed), "unknown_value", name)
+        for name, value, allowed in codes
+    ]
+    malformed = [
+        (~event.event_id.re_search(UUID_PATTERN), "invalid_value", "event_id"),
+        (~event.ticket_id.re_search(UUID_PATTERN), "invalid_value", "ticket_id"),
+        (_instant(event.ts).isnull(), "invalid_value", "ts"),
+        (event.source != raw.source, "invalid_value", "source"),
+        ((event.event_type == "STATUS") & event.status_to.isnull(), "missing_field", "status_to"),
+        (_has_broken_turns(event.payload), "invalid_value", "payload"),
+    ]
+    rules = [*unreadable, *missing, *unknown, *malformed]
+    reason = ibis.cases(*((test.fill_null(False), why) for test, why, __ in rules))
+    detail = ibis.cases(
+        *((test.fill_null(False), ibis.literal(name, "string")) for test, __, name in rules)
+    )
+    return reason, detail
+
+
+def _blank_text(value: ibis.Value) -> ibis.Value:
+    return value.isnull() | (value == "")
+
+
+def _instant(text: ibis.Value) -> ibis.Value:
+    """A UTC instant of the contract's exact form; null for anything else."""
+    well_formed = text.re_search(TIMESTAMP_PATTERN)
+    return ibis.cases((well_formed, text.substr(0, 26).try_cast(_INSTANT)))
+
+
+def _has_broken_turns(payload: ibis.Value) -> ibis.Value:
+    turns = ibis.coalesce(payload.turns, payload.transcript)
+    broken = turns.filter(
+        lambda turn: _instant(turn["at"]).isnull()
+        | turn["text"].isnull()
+        | ~turn["author"].isin(("citizen", "agent", "bot")).fill_null(False)
+    )
+    return broken.length() > 0
+
+
+def select_bronze_events(judged_lines: ibis.Table) -> ibis.Table:
+    """Well-formed events, one row per line, payloads normalised to messages and attachments.
+
+    Key: source_object, line_number. Partition: source and the event's local day as filed.
+    """
+    accepted = judged_lines.filter(_.reason.isnull())
+    event = accepted.event
+    return accepted.select(
+        "source",
+        "day",
+        event_id=event.event_id,
+        event_type=event.event_type,
+        ts=_instant(event.ts),
+        ticket_id=event.ticket_id,
+        external_id=event.external_id,
+        actor_role=event.actor_role,
+        status_from=event.status_from,
+        status_to=event.status_to,
+        pqrs_type=event.attributes.pqrs_type,
+        priority=event.attributes.priority,
+        geo_id=event.attributes.dane_code,
+        resolution_code=event.attributes.resolution_code,
+        cited_external_id=event.attributes.cited_external_id,
+        term_business_days=event.attributes.term_business_days,
+        messages=_messages(accepted),
+        attachments=_attachments(accepted),
+        source_object=accepted.source_object,
+        line_number=accepted.line_number,
+    )
+
+
+def _messages(accepted: ibis.Table) -> ibis.Value:
+    """The texts of an event: one for e-mails and forms, the turns of chats and calls."""
+    event, payload = accepted.event, accepted.event.payload
+    single = ibis.cases(
+        (
+            payload.body.notnull(),
+            ibis.array([_message(_instant(event.ts), event.actor_role, payload.subject, payload.body)]),
+        ),
+        (
+            payload.observaciones.notnull(),
+            ibis.array(
+                [_message(_instant(event.ts), event.actor_role, payload.asunto, payload.observaciones)]
+            ),
+        ),
+    )
+    no_subject = ibis.null("string")
+    turns = ibis.coalesce(payload.turns, payload.transcript).map(
+        lambda turn: _message(_instant(turn["at"]), turn["author"], no_subject, turn["text"])
+    )
+    return ibis.coalesce(single, turns)
+
+
+def _message(
+    ts: ibis.Value, author: ibis.Value, subject: ibis.Value, text: ibis.Value
+) -> ibis.Value:
+    return ibis.struct({"ts": ts, "author_kind": author, "subject": subject, "text": text})
+
+
+def _attachments(accepted: ibis.Table) -> ibis.Value:
+    payload = accepted.event.payload
+    files = payload.attachments.map(lambda file: _file(file["file_name"], file["size_kb"]))
+    documents = payload.documentos.map(lambda file: _file(file["nombre"], file["tamanoKb"]))
+    return ibis.coalesce(files, documents)
+
+
+def _file(name: ibis.Value, size_kb: ibis.Value) -> ibis.Value:
+    extension = name.re_extract(r"\.([^.]*)$", 1).lower()
+    return ibis.struct({"file_name": name, "file_type": extension, "size_kb": size_kb})
+
+
+def select_quarantined_lines(judged_lines: ibis.Table) -> ibis.Table:
+    """Rejected lines with their reason and original bytes; key: source_object, line_number."""
+    return judged_lines.filter(_.reason.notnull()).select(
+        "source", "day", "source_object", "line_number", "reason", "detail", "line"
+    )

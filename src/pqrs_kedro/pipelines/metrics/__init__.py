@@ -1,0 +1,1 @@
+"""Metrics: silver to gold KPIs, dense by day."""

@@ -1,0 +1,1 @@
+"""Reporting: what a run comes to, in one small table."""

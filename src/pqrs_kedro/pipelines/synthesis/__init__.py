@@ -1,0 +1,1 @@
+"""Synthesis: the generator of raw PQRS events, a library without I/O."""

@@ -1,0 +1,31 @@
+"""Calibration: the median response ratio that realises a requested breach rate."""
+
+import math
+
+from scipy import optimize
+
+from pqrs_kedro.parameters import Response
+from pqrs_kedro.pipelines.synthesis.response import late_probability
+
+# Medians are rounded to this grid, so that every machine uses the same one.
+MEDIAN_DECIMALS = 6
+
+
+def calibrate_median(law: Response, breach_rate: float, never_late_share: float) -> float:
+    """Median of the response ratio that gives `breach_rate` over all tickets.
+
+    A ticket whose last cycle is a transfer or a tacit withdrawal cannot be late; the others are
+    therefore calibrated to the requested rate over their share.
+
+    Args:
+        law: the other parameters of the law.
+        breach_rate: requested share of tickets whose last cycle is late.
+        never_late_share: share of tickets whose last cycle cannot be late.
+    """
+    target = breach_rate / (1 - never_late_share)
+
+    def excess(log_median: float) -> float:
+        return late_probability(law, math.exp(log_median)) - target
+
+    root = optimize.brentq(excess, math.log(1e-4), math.log(1e4), xtol=1e-12)
+    return round(math.exp(root), MEDIAN_DECIMALS)

@@ -1,0 +1,98 @@
+"""Random numbers by coordinates: seed, named stream, day, index within the day.
+
+Each (seed, stream) is one Philox key and each day one counter block, so that any day can be drawn
+alone, in any order and by any worker, and a new stream leaves the others as they were. Only raw
+64-bit draws are taken from NumPy; their use is exact integer or single-rounding arithmetic.
+Source: Salmon et al. (2011), "Parallel random numbers: as easy as 1, 2, 3".
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Raw = NDArray[np.uint64]
+Uniform = NDArray[np.float64]
+
+
+def stream_key(seed: int, stream: str) -> NDArray[np.uint64]:
+    """The 128-bit Philox key of a named stream."""
+    content = hashlib.sha256(f"pqrs_kedro\0{seed}\0{stream}".encode()).digest()[:16]
+    return np.frombuffer(content, dtype="<u8").astype(np.uint64)
+
+
+def raw_block(seed: int, stream: str, block: int, size: int) -> Raw:
+    """`size` 64-bit draws of one block (a day number) of a stream."""
+    generator = np.random.Philox(
+        key=stream_key(seed, stream), counter=np.array([0, 0, block, 0], dtype=np.uint64)
+    )
+    return np.asarray(generator.random_raw(size), dtype=np.uint64)
+
+
+def to_uniform(raw: Raw) -> Uniform:
+    """Doubles in (0, 1): the middle of each of 2^53 equal cells, so never 0 nor 1."""
+    return ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+
+
+@dataclass(frozen=True)
+class DayDraws:
+    """Draws for the tickets of some days: `counts[i]` tickets on day `days[i]`.
+
+    Every method returns one row per ticket, days one after the other.
+    """
+
+    seed: int
+    days: tuple[int, ...]
+    counts: tuple[int, ...]
+
+    def raw(self, stream: str, width: int | None = None) -> Raw:
+        """64-bit draws, shape (tickets,) or (tickets, width)."""
+        columns = 1 if width is None else width
+        blocks = [
+            raw_block(self.seed, stream, day, count * columns)
+            for day, count in zip(self.days, self.counts, strict=True)
+        ]
+        drawn = np.concatenate(blocks) if blocks else np.empty(0, dtype=np.uint64)
+        return drawn if width is None else drawn.reshape(-1, columns)
+
+    def uniform(self, stream: str, width: int | None = None) -> Uniform:
+        """Uniform draws in (0, 1), shaped as `raw`."""
+        return to_uniform(self.raw(stream, width))
+
+    def stratified(self, stream: str, strata: NDArray[np.int64]) -> Uniform:
+        """Uniform draws spread evenly over (0, 1) within each day and stratum.
+
+        Of the n tickets of a stratum on a day, one falls in each of the n cells of width 1/n: the
+        order of a random key gives the cell, a second draw the place inside it.
+        """
+        day = np.repeat(np.arange(len(self.days)), self.counts)
+        key = self.raw(f"{stream}/cell")
+        order = np.lexsort((key, strata, day))
+        group_starts = _group_starts(day[order], strata[order])
+        rank, size = _rank_and_size(group_starts)
+        cell = np.empty(len(key))
+        cell[order] = rank
+        width = np.empty(len(key))
+        width[order] = size
+        return (cell + self.uniform(f"{stream}/place")) / width
+
+
+def _group_starts(*keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+    starts = np.ones(len(keys[0]), dtype=bool)
+    starts[1:] = np.any([key[1:] != key[:-1] for key in keys], axis=0)
+    return starts
+
+
+def _rank_and_size(starts: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Position in its group, and size of the group, of each element of consecutive groups."""
+    first = np.flatnonzero(starts)
+    sizes = np.diff(np.append(first, len(starts)))
+    return np.arange(len(starts)) - np.repeat(first, sizes), np.repeat(sizes, sizes)
+
+
+def choose(uniform: Uniform, cumulative: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Index of the category that each draw falls in; `cumulative` ends at 1 (on a decimal grid)."""
+    return np.minimum(
+        np.searchsorted(cumulative, uniform, side="right"), len(cumulative) - 1
+    ).astype(np.int64)

@@ -1,0 +1,163 @@
+"""The events of a batch of tickets as columns: statuses, first replies, extensions."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pqrs_kedro.domain.channels import CHANNEL_IDS
+from pqrs_kedro.domain.statuses import (
+    EXTENSION,
+    MAX_PATH_LENGTH,
+    REPEATED,
+    RESOLUTION_CODES,
+    TACIT_WITHDRAWAL,
+    TRANSFER,
+)
+from pqrs_kedro.pipelines.synthesis.identifiers import uuid7
+from pqrs_kedro.pipelines.synthesis.paths import END, REPEATED_PETITION, TRANSFERRED
+from pqrs_kedro.pipelines.synthesis.tickets import TicketBatch, to_utc_microseconds
+from pqrs_kedro.pipelines.synthesis.timeline import (
+    ARCHIVED,
+    IN_PROGRESS,
+    ON_HOLD,
+    RADICATED,
+    RECEIVED,
+    REOPENED,
+    RESPONDED,
+    lognormal_seconds,
+)
+
+Int = NDArray[np.int64]
+Bool = NDArray[np.bool_]
+
+STATUS, MESSAGE, TERM_EXTENDED = 0, 1, 2
+EVENT_TYPES = ("STATUS", "MESSAGE", "TERM_EXTENDED")
+_CITIZEN, _AGENT, _SYSTEM = 0, 1, 2
+ACTORS = ("citizen", "agent", "system")
+SECOND = 1_000_000
+# A person takes a chat over once the bot has greeted and the citizen has told the matter: within
+# 70 seconds (see `contacts`), so the first human words come after this many.
+CHAT_HANDOFF_LATEST = 80
+
+
+@dataclass(frozen=True)
+class EventTable:
+    """The events of a batch; arrays with one entry per event, statuses as codes or END."""
+
+    batch: TicketBatch
+    kind: Int
+    row: Int
+    """Ticket of the batch."""
+    step: Int
+    """Place in the ticket's path; for other events the first number after the path."""
+    status_from: Int
+    status_to: Int
+    at: Int
+    """Instant, microseconds UTC."""
+    bits: NDArray[np.uint64]
+
+    @cached_property
+    def event_id(self) -> pl.Series:
+        """UUIDv7 of each event."""
+        return uuid7(self.at, self.bits)
+
+    @cached_property
+    def actor(self) -> Int:
+        """Index in the actor roles of who causes each event."""
+        by_citizen = np.isin(self.status_to, (RECEIVED, REOPENED)) | (
+            (self.status_from == ON_HOLD) & (self.status_to == IN_PROGRESS)
+        )
+        by_system = np.isin(self.status_to, (RADICATED, ARCHIVED))
+        return np.where(by_citizen, _CITIZEN, np.where(by_system, _SYSTEM, _AGENT))
+
+    @cached_property
+    def resolution(self) -> Int:
+        """Index in RESOLUTION_CODES of each event; one past the end for ordinary answers."""
+        answered = self.status_to == RESPONDED
+        resolution = self.batch.resolution[self.row]
+        first_cycle = ~self._reopened_before
+        cases = {
+            TACIT_WITHDRAWAL: answered & (self.status_from == ON_HOLD),
+            TRANSFER: answered & (resolution == TRANSFERRED),
+            REPEATED: answered & (resolution == REPEATED_PETITION) & first_cycle,
+            EXTENSION: answered & self.batch.extended[self.row] & first_cycle,
+        }
+        codes = [RESOLUTION_CODES.index(code) for code in cases]
+        return np.select(list(cases.values()), codes, len(RESOLUTION_CODES))
+
+    @cached_property
+    def _reopened_before(self) -> Bool:
+        reopened = np.cumsum(self.batch.path == REOPENED, axis=1) > 0
+        in_path = np.minimum(self.step, MAX_PATH_LENGTH - 1)
+        return np.asarray(reopened[self.row, in_path])
+
+
+def batch_events(batch: TicketBatch) -> EventTable:
+    """All events of a batch: statuses, first replies, extensions."""
+    parts = [_status_events(batch), _first_replies(batch), _extensions(batch)]
+    columns = [np.concatenate(part) for part in zip(*parts, strict=True)]
+    return EventTable(batch, *columns)
+
+
+_Columns = tuple[Int, Int, Int, Int, Int, Int, NDArray[np.uint64]]
+
+
+def _status_events(batch: TicketBatch) -> _Columns:
+    path = batch.path.astype(np.int64)
+    row, step = np.nonzero(path != END)
+    at = to_utc_microseconds(batch.timeline.entered[row, step]) + batch.micros[row, step]
+    before = np.where(step > 0, path[row, step - 1], END)
+    bits = batch.draws.raw("event/id", MAX_PATH_LENGTH)[row, step]
+    return (np.full(len(row), STATUS), row, step, before, path[row, step], at, bits)
+
+
+def _no_status_events(batch: TicketBatch, kind: int, row: Int, at: Int, stream: str) -> _Columns:
+    micros = (batch.draws.raw(f"{stream}/micro") % np.uint64(SECOND)).astype(np.int64)
+    none = np.full(len(row), END)
+    step = np.full(len(row), MAX_PATH_LENGTH + kind)
+    bits = batch.draws.raw(f"{stream}/id")[row]
+    return (np.full(len(row), kind), row, step, none, none, at + micros[row], bits)
+
+
+def _first_replies(batch: TicketBatch) -> _Columns:
+    """The first human reply, unless the call was answered at once or the answer comes first."""
+    reply = np.zeros(len(batch.day), dtype=np.int64)
+    uniform = batch.draws.uniform("message/first_reply")
+    received = batch.arrivals.local_second
+    calendar = batch.scenario.calendar
+    for number, channel in enumerate(CHANNEL_IDS):
+        law = batch.scenario.profile.channels[channel].first_reply
+        if law is None:
+            continue
+        members = np.flatnonzero(batch.arrivals.channel == number)
+        seconds = lognormal_seconds(law, uniform[members])
+        if law.unit.startswith("office"):
+            clock = calendar.work_clock(received[members]) + seconds
+            reply[members] = calendar.from_work_clock(clock)
+        else:
+            reply[members] = received[members] + np.maximum(seconds, CHAT_HANDOFF_LATEST)
+    answered = np.argmax(batch.path == RESPONDED, axis=1)
+    first_answer = batch.timeline.entered[np.arange(len(answered)), answered]
+    row = np.flatnonzero((reply > 0) & (reply < first_answer))
+    return _no_status_events(batch, MESSAGE, row, to_utc_microseconds(reply[row]), "message")
+
+
+def _extensions(batch: TicketBatch) -> _Columns:
+    row = np.flatnonzero(batch.extended)
+    at = to_utc_microseconds(batch.timeline.extension_announced[row])
+    return _no_status_events(batch, TERM_EXTENDED, row, at, "extension")
+
+
+def labels(labels: tuple[str | None, ...], index: Int) -> pl.Series:
+    """Labels by index; END, which is -1, takes the last one."""
+    return pl.Series(labels, dtype=pl.String).gather(np.where(index < 0, len(labels) - 1, index))
+
+
+def is_radicado_known(events: EventTable) -> Bool:
+    """Whether each event happens when the ticket's radicado has been given."""
+    batch = events.batch
+    radicated = to_utc_microseconds(batch.timeline.entered[:, 1]) + batch.micros[:, 1]
+    return np.asarray(events.at >= radicated[events.row])

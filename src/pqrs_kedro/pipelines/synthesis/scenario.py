@@ -1,0 +1,40 @@
+"""From typed parameters to a scenario: the calendar, the daily counts, the calibrated medians."""
+
+from pqrs_kedro.domain.calendar import BusinessCalendar, colombian_calendar
+from pqrs_kedro.parameters import Profile, RunParameters
+from pqrs_kedro.pipelines.synthesis.arrivals import ArrivalModel, plan_arrivals
+from pqrs_kedro.pipelines.synthesis.calibration import calibrate_median
+from pqrs_kedro.pipelines.synthesis.paths import withdrawal_shares
+from pqrs_kedro.pipelines.synthesis.tickets import Scenario
+
+
+def build_scenario(parameters: RunParameters, calendar: BusinessCalendar | None = None) -> Scenario:
+    """Everything the generator needs, computed once per run."""
+    calendar = calendar or colombian_calendar()
+    profile = parameters.chosen_profile
+    model = ArrivalModel(profile, calendar, parameters.seed, parameters.volume_scale)
+    never_late, extension = _shares(profile)
+    median = calibrate_median(profile.response, parameters.breach_rate, never_late)
+    return Scenario(
+        seed=parameters.seed,
+        profile=profile,
+        calendar=calendar,
+        arrivals=model,
+        plan=plan_arrivals(model, parameters.date_min, parameters.date_max),
+        median_by_type=(median,) * len(profile.types),
+        extension_probability=extension,
+    )
+
+
+def _shares(profile: Profile) -> tuple[float, float]:
+    """Share of tickets that cannot be late, and the extension's probability where eligible.
+
+    A transferred petition cannot be late, nor one whose last cycle ends in a tacit withdrawal;
+    neither can be extended. Repeated petitions are never put on hold, so never withdrawn.
+    """
+    shares = profile.resolutions
+    ordinary = 1 - shares.transfer - shares.repeated
+    withdrawals = withdrawal_shares(profile)
+    never_late = shares.transfer + ordinary * withdrawals.last_cycle
+    eligible = ordinary * (1 - withdrawals.ever) * (1 - shares.extension_from_quantile)
+    return never_late, min(shares.extension / eligible, 1.0)

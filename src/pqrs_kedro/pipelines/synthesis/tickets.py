@@ -1,0 +1,298 @@
+"""What a ticket is, before its events: arrivals with type, place, person, path and timeline."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pqrs_kedro.domain.calendar import (
+    UTC_OFFSET_SECONDS,
+    BusinessCalendar,
+)
+from pqrs_kedro.domain.channels import CHANNEL_IDS
+from pqrs_kedro.domain.statuses import MAX_PATH_LENGTH
+from pqrs_kedro.domain.territory import draw_municipalities, municipalities
+from pqrs_kedro.parameters import Profile
+from pqrs_kedro.pipelines.synthesis.arrivals import (
+    ArrivalModel,
+    ArrivalPlan,
+    Arrivals,
+    draw_arrivals,
+)
+from pqrs_kedro.pipelines.synthesis.draws import DayDraws, choose
+from pqrs_kedro.pipelines.synthesis.identifiers import radicado, uuid7
+from pqrs_kedro.pipelines.synthesis.paths import (
+    ORDINARY,
+    REPEATED_PETITION,
+    TRANSFERRED,
+    Paths,
+    has_withdrawal,
+    walk,
+)
+from pqrs_kedro.pipelines.synthesis.personas import PERSONA_DRAWS, personas
+from pqrs_kedro.pipelines.synthesis.response import response_ratio
+from pqrs_kedro.pipelines.synthesis.texts import TOPICS
+from pqrs_kedro.pipelines.synthesis.timeline import (
+    CYCLES,
+    REOPENED,
+    Cases,
+    CycleDraws,
+    Timeline,
+    build_timeline,
+    lognormal_seconds,
+)
+
+# A repeated petition cites one of the tickets received in this many days before it.
+CITED_WITHIN_DAYS = 60
+ANONYMOUS_SHARE = 0.05  # of webform petitions [assume]
+
+Int = NDArray[np.int64]
+Bool = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Everything the generator needs; two equal scenarios generate equal bytes."""
+
+    seed: int
+    profile: Profile
+    calendar: BusinessCalendar
+    arrivals: ArrivalModel
+    plan: ArrivalPlan
+    median_by_type: tuple[float, ...]
+    """Median response ratio of each type, in the profile's order."""
+    extension_probability: float
+    """Of an ordinary ticket from the profile's quantile on, without a withdrawal."""
+
+
+@dataclass(frozen=True)
+class TicketBatch:
+    """The tickets of some reception days; arrays have one row per ticket, days in order."""
+
+    scenario: Scenario
+    draws: DayDraws
+    day: Int
+    arrivals: Arrivals
+    type_index: Int
+    path: Paths
+    resolution: Int
+    extended: Bool
+    timeline: Timeline
+    received_at: Int
+    """Instant of reception, microseconds UTC."""
+    micros: Int
+    """Sub-second digits of every event, shape (tickets, MAX_PATH_LENGTH)."""
+
+    @cached_property
+    def number(self) -> Int:
+        """Running number of each ticket since the plan's first day."""
+        counts = np.array(self.draws.counts)
+        index = np.arange(len(self.day)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return self.scenario.plan.number_before(self.day) + index
+
+    @cached_property
+    def frame(self) -> pl.DataFrame:
+        """Facts of the tickets that events and texts speak of, one row per ticket."""
+        return _ticket_frame(self)
+
+
+def build_batch(scenario: Scenario, days: Sequence[int]) -> TicketBatch:
+    """All tickets received on `days`, with their paths and timelines."""
+    counts = tuple(scenario.plan.count(day) for day in days)
+    draws = DayDraws(scenario.seed, tuple(days), counts)
+    arrivals = draw_arrivals(scenario.arrivals, draws)
+    type_index = _draw_types(scenario.profile, draws)
+    resolution = _draw_resolution(scenario.profile, draws)
+    path = walk(scenario.profile.transitions, draws.uniform("path", MAX_PATH_LENGTH), resolution)
+    quantile = _quantiles(draws, path, type_index, resolution)
+    extended = _draw_extensions(scenario, draws, path, resolution, quantile[:, 0])
+    cases = _cases(scenario.profile, draws, arrivals, type_index, path, resolution, extended)
+    timeline = build_timeline(
+        scenario.profile,
+        scenario.calendar,
+        cases,
+        _cycle_draws(scenario, draws, type_index, quantile),
+    )
+    micros = (draws.raw("event/micro", MAX_PATH_LENGTH) % np.uint64(1_000_000)).astype(np.int64)
+    return TicketBatch(
+        scenario=scenario,
+        draws=draws,
+        day=np.repeat(np.array(days, dtype=np.int64), counts),
+        arrivals=arrivals,
+        type_index=type_index,
+        path=path,
+        resolution=resolution,
+        extended=extended,
+        timeline=timeline,
+        received_at=to_utc_microseconds(arrivals.local_second) + micros[:, 0],
+        micros=micros,
+    )
+
+
+def to_utc_microseconds(local_seconds: Int) -> Int:
+    """Instants in microseconds UTC of local seconds since 1970-01-01."""
+    return (local_seconds - UTC_OFFSET_SECONDS) * 1_000_000
+
+
+def _cumulative(shares: Sequence[float]) -> NDArray[np.float64]:
+    edges = np.round(np.cumsum(shares), 12)
+    edges[-1] = 1.0
+    return edges
+
+
+def _draw_types(profile: Profile, draws: DayDraws) -> Int:
+    shares = [item.share for item in profile.types.values()]
+    return choose(draws.uniform("ticket/type"), _cumulative(shares))
+
+
+def _draw_resolution(profile: Profile, draws: DayDraws) -> Int:
+    shares = profile.resolutions
+    uniform = draws.uniform("ticket/resolution")
+    repeated = (uniform >= shares.transfer) & (uniform < shares.transfer + shares.repeated)
+    drawn = np.where(repeated, REPEATED_PETITION, ORDINARY)
+    return np.where(uniform < shares.transfer, TRANSFERRED, drawn).astype(np.int64)
+
+
+def _quantiles(
+    draws: DayDraws, path: Paths, type_index: Int, resolution: Int
+) -> NDArray[np.float64]:
+    """Quantile of the response ratio per ticket and cycle, stratified within the day.
+
+    Strata are the type, and whether the cycle is the ticket's last and whether its ratio counts:
+    a run of a few days is then on the requested breach rate too.
+    """
+    reopened = (path == REOPENED).any(axis=1)
+    special = has_withdrawal(path) | (resolution == TRANSFERRED)
+    strata = type_index * 4 + reopened * 2 + special
+    columns = [draws.stratified(f"response/quantile/{cycle}", strata) for cycle in range(CYCLES)]
+    return np.stack(columns, axis=1)
+
+
+def _draw_extensions(
+    scenario: Scenario,
+    draws: DayDraws,
+    path: Paths,
+    resolution: Int,
+    quantile: NDArray[np.float64],
+) -> Bool:
+    eligible = (resolution == ORDINARY) & ~has_withdrawal(path)
+    eligible &= quantile >= scenario.profile.resolutions.extension_from_quantile
+    return np.asarray(
+        eligible & (draws.uniform("ticket/extension") < scenario.extension_probability)
+    )
+
+
+def _cases(
+    profile: Profile,
+    draws: DayDraws,
+    arrivals: Arrivals,
+    type_index: Int,
+    path: Paths,
+    resolution: Int,
+    extended: Bool,
+) -> Cases:
+    terms = np.array([item.term_business_days for item in profile.types.values()])
+    radication = np.zeros(len(type_index), dtype=np.int64)
+    in_office = np.zeros(len(type_index), dtype=bool)
+    uniform = draws.uniform("ticket/radication")
+    for number, channel in enumerate(CHANNEL_IDS):
+        members = arrivals.channel == number
+        law = profile.channels[channel].radication
+        radication[members] = lognormal_seconds(law, uniform[members])
+        in_office[members] = law.unit.startswith("office")
+    return Cases(
+        path=path,
+        received=arrivals.local_second,
+        radication=radication,
+        radication_in_office=in_office,
+        term=terms[type_index],
+        transferred=resolution == TRANSFERRED,
+        extended=extended,
+    )
+
+
+def _cycle_draws(
+    scenario: Scenario, draws: DayDraws, type_index: Int, quantile: NDArray[np.float64]
+) -> CycleDraws:
+    median = np.array(scenario.median_by_type)[type_index]
+    hurry = draws.uniform("response/hurry", CYCLES)
+    law = scenario.profile.response
+    ratio = [
+        response_ratio(law, median, quantile[:, cycle], hurry[:, cycle]) for cycle in range(CYCLES)
+    ]
+    return CycleDraws(
+        ratio=np.stack(ratio, axis=1),
+        quantile=quantile,
+        duration=draws.uniform("segment/duration", MAX_PATH_LENGTH),
+        office_time=draws.uniform("segment/office_time", MAX_PATH_LENGTH),
+        announcement=draws.uniform("ticket/announcement"),
+    )
+
+
+def _ticket_frame(batch: TicketBatch) -> pl.DataFrame:
+    draws, profile = batch.draws, batch.scenario.profile
+    types = profile.types
+    priority = choose(draws.uniform("ticket/priority"), _cumulative([*profile.priority.values()]))
+    topic = (draws.raw("ticket/topic") % np.uint64(len(TOPICS))).astype(np.int64)
+    facts = pl.DataFrame(
+        {
+            "ticket_id": uuid7(batch.received_at, draws.raw("ticket/id")),
+            "external_id": _external_ids(batch.scenario.plan, batch.day, batch.number),
+            "cited_external_id": _cited_external_ids(batch),
+            "source": _labels(CHANNEL_IDS, batch.arrivals.channel),
+            "pqrs_type": _labels([*types], batch.type_index),
+            "webform_type": np.array([item.webform_code for item in types.values()])[
+                batch.type_index
+            ],
+            "priority": _labels([*profile.priority], priority),
+            "topic": _labels([item.topic_id for item in TOPICS], topic),
+            "dependency": _labels([item.dependency_code for item in TOPICS], topic),
+            "webform_topic": np.array([item.webform_code for item in TOPICS])[topic],
+        }
+    )
+    people = personas(draws.raw("ticket/person", PERSONA_DRAWS), batch.day)
+    return facts.hstack(_places(batch)).hstack(people).with_columns(_anonymous(batch))
+
+
+def _labels(labels: Sequence[str], index: Int) -> pl.Series:
+    return pl.Series(labels, dtype=pl.String).gather(index)
+
+
+def _external_ids(plan: ArrivalPlan, days: Int, numbers: Int) -> pl.Series:
+    years = days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
+    return radicado(years, plan.consecutive(days, numbers))
+
+
+def _cited_external_ids(batch: TicketBatch) -> pl.Series:
+    """Radicado of an earlier ticket for repeated petitions; null for the others."""
+    plan = batch.scenario.plan
+    first = plan.number_before(np.maximum(batch.day - CITED_WITHIN_DAYS, plan.first_day))
+    before = plan.number_before(batch.day)
+    choice = batch.draws.raw("ticket/cited") % np.maximum(before - first, 1).astype(np.uint64)
+    number = first + choice.astype(np.int64)
+    cited = _external_ids(plan, plan.day_of_number(number), number)
+    known = (batch.resolution == REPEATED_PETITION) & (before > first)
+    return pl.select(pl.when(pl.Series(known)).then(cited)).to_series()
+
+
+def _places(batch: TicketBatch) -> pl.DataFrame:
+    """DANE code and name of the petitioner's municipality; null where it is not known."""
+    shares = np.array(
+        [batch.scenario.profile.channels[name].unknown_geography_share for name in CHANNEL_IDS]
+    )
+    unknown = batch.draws.uniform("ticket/geography_known") < shares[batch.arrivals.channel]
+    rows = draw_municipalities(batch.draws.raw("ticket/municipality"))
+    table = municipalities()
+    known = pl.Series(~unknown)
+    codes = pl.Series(table["dane_code"]).gather(rows)
+    names = pl.Series(table["name"]).gather(rows)
+    return pl.select(dane_code=pl.when(known).then(codes), municipio=pl.when(known).then(names))
+
+
+def _anonymous(batch: TicketBatch) -> pl.Series:
+    webform = batch.arrivals.channel == CHANNEL_IDS.index("webform")
+    drawn = batch.draws.uniform("ticket/anonymous") < ANONYMOUS_SHARE
+    return pl.Series("anonymous", webform & drawn)

@@ -1,0 +1,1 @@
+"""Run identity, configuration, recording, acceptance and reproduction."""

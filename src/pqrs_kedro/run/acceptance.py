@@ -1,0 +1,128 @@
+"""The acceptance criteria of ADR-0016 section 10, checked against what is in the lake."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pqrs_kedro.contracts.schema import arrow_schema
+from pqrs_kedro.contracts.tables import TABLES, Table
+from pqrs_kedro.lake.hashing import sha256_hex
+from pqrs_kedro.lake.layout import raw_pattern, table_pattern
+from pqrs_kedro.lake.objects import LakeObject
+from pqrs_kedro.lake.store import Store
+from pqrs_kedro.run.compare import Difference, compare_objects
+from pqrs_kedro.run.manifest import CommittedRun, earlier_run, read_run
+from pqrs_kedro.run.regenerate import regenerate_raw
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One criterion: its number in ADR-0016, what it asks, and what was found."""
+
+    number: int
+    text: str
+    holds: bool
+    finding: str
+
+
+def check_acceptance(store: Store, run_id: str) -> list[Criterion]:
+    """The criteria of a committed run.
+
+    Raises:
+        RunNotFound: the run has no manifest.
+    """
+    run = read_run(store, run_id)
+    return [
+        _raw_exists(store, run),
+        _manifest_holds(store, run),
+        _layers_have_stable_schema(store, run),
+        _reproduces(store, run),
+    ]
+
+
+def _raw_exists(store: Store, run: CommittedRun) -> Criterion:
+    keys = store.glob(raw_pattern(run.run_id))
+    filled = [key for key in keys if store.read(key)]
+    finding = f"{len(filled)} raw objects" if filled else "no raw object with content"
+    return Criterion(1, "raw events.jsonl exists", bool(filled), finding)
+
+
+def _manifest_holds(store: Store, run: CommittedRun) -> Criterion:
+    """Every path of the manifest is there with its hash and its count."""
+    text = "manifest.json has the counts and paths"
+    listed = sorted(path for paths in run.manifest["paths"].values() for path in paths)
+    if listed != sorted(item.key for item in run.objects):
+        return Criterion(2, text, False, "manifest.json and checksums.json list different objects")
+    problem = next(_object_problems(store, run.objects), None)
+    if problem is None and _counted_rows(run) != run.manifest["rows_by_layer"]:
+        problem = "rows_by_layer differs from the objects' rows"
+    return Criterion(2, text, problem is None, problem or f"{len(listed)} objects verified")
+
+
+def _object_problems(store: Store, objects: tuple[LakeObject, ...]) -> Iterator[str]:
+    for item in objects:
+        try:
+            content = store.read(item.key)
+        except FileNotFoundError:
+            yield f"{item.key} is missing"
+            continue
+        if sha256_hex(content) != item.sha256:
+            yield f"{item.key} has other bytes than when it was written"
+        elif _rows(item.key, content) != item.rows:
+            yield f"{item.key} has {_rows(item.key, content)} rows, not {item.rows}"
+
+
+def _rows(key: str, content: bytes) -> int:
+    if key.endswith(".jsonl"):
+        return content.count(b"\n")
+    return int(pq.read_metadata(pa.BufferReader(content)).num_rows)
+
+
+def _counted_rows(run: CommittedRun) -> dict[str, int]:
+    """Rows by layer, added up from the verified objects."""
+    rows = dict.fromkeys(run.manifest["rows_by_layer"], 0)
+    layer_by_path = {table.path: table.layer for table in TABLES.values()}
+    for item in run.objects:
+        path = "/".join(item.key.split("/")[:2])
+        rows[layer_by_path.get(path, "raw")] += item.rows
+    return rows
+
+
+def _layers_have_stable_schema(store: Store, run: CommittedRun) -> Criterion:
+    text = "bronze in Parquet, silver with a stable schema"
+    tables = [table for table in TABLES.values() if table.layer in ("bronze", "silver")]
+    keys = {table.name: store.glob(table_pattern(table, run.run_id)) for table in tables}
+    empty = [name for name in ("bronze_pqrs_events", "silver_tickets") if not keys[name]]
+    if empty:
+        return Criterion(3, text, False, f"{empty[0]} has no objects")
+    problem = next((p for t in tables for p in _schema_problems(store, t, keys[t.name])), None)
+    total = sum(len(found) for found in keys.values())
+    return Criterion(3, text, problem is None, problem or f"{total} objects keep their contract")
+
+
+def _schema_problems(store: Store, table: Table, keys: list[str]) -> Iterator[str]:
+    expected = arrow_schema(table)
+    for key in keys:
+        if not pq.read_schema(pa.BufferReader(store.read(key))).equals(expected):
+            yield f"{key} has another schema than its contract"
+
+
+def _reproduces(store: Store, run: CommittedRun) -> Criterion:
+    text = "the same seed gives the same counts and checksums"
+    other = earlier_run(store, run.manifest["fingerprint"], run.run_id)
+    if other is not None:
+        differences = compare_objects(other.by_logical_key(), run.by_logical_key())
+        return Criterion(5, text, not differences, _verdict(differences, f"run {other.run_id}"))
+    raw = {key: item for key, item in run.by_logical_key().items() if key.startswith("raw/")}
+    differences = compare_objects(regenerate_raw(run.manifest), raw)
+    return Criterion(
+        5, text, not differences, _verdict(differences, "self-check: raw generated again")
+    )
+
+
+def _verdict(differences: list[Difference], other: str) -> str:
+    if not differences:
+        return f"identical to {other}"
+    return f"{len(differences)} objects differ from {other}, first {differences[0]}"

@@ -1,0 +1,47 @@
+"""Configuration with a run id, so that every entry point resolves the catalog.
+
+A run gets its id from the session. `kedro viz`, `kedro catalog`, `ipython` and notebooks start
+without one: they see the run that the environment variable PQRS_RUN_ID names, else the last
+finished run.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from kedro.config import OmegaConfigLoader
+
+from pqrs_kedro.parameters import check_run_id
+
+RUN_ID_VARIABLE = "PQRS_RUN_ID"
+# No run has this id: a new one always has a time or is given by name.
+NO_RUN = "no-run-yet"
+
+
+class RunConfigLoader(OmegaConfigLoader):
+    """Kedro's loader, with `run_id` among the runtime parameters always."""
+
+    def __init__(
+        self,
+        conf_source: str | Path,
+        env: str | None = None,
+        runtime_params: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        given = dict(runtime_params or {})
+        if given.get("run_id") is None:
+            given["run_id"] = _default_run_id(Path(conf_source).parent, env)
+        super().__init__(conf_source=conf_source, env=env, runtime_params=given, **options)
+
+
+def _default_run_id(project: Path, env: str | None) -> str:
+    named = os.environ.get(RUN_ID_VARIABLE)
+    if named:
+        return check_run_id(named)
+    pointer = latest_pointer(project, env)
+    return pointer.read_text().strip() if pointer.is_file() else NO_RUN
+
+
+def latest_pointer(project: Path, env: str | None) -> Path:
+    """The file that names the last finished run of an environment."""
+    return project / "data" / f"latest_run.{env or 'local'}"

@@ -1,0 +1,71 @@
+"""The embedded query engine: one DuckDB connection per process, on a scratch file.
+
+A scratch file rather than memory, so that what does not fit is paged out within the memory limit.
+The connection is opened at first use and closed, with its file, at the end of a run.
+"""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import ibis
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """Resources of the engine; none of them changes a result."""
+
+    threads: int | None = None
+    memory_limit: str = "1GB"
+    scratch: str | None = None
+    """Folder for the scratch file; null is the system's."""
+
+
+class Engine:
+    """Opens the connection when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._settings: EngineSettings | None = None
+        self._connection: ibis.BaseBackend | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def connect(self, settings: EngineSettings) -> ibis.BaseBackend:
+        """The process's connection; all tables of one expression must come from it.
+
+        Raises:
+            ValueError: it is open with other settings.
+        """
+        if self._connection is None:
+            self._open(settings)
+        elif settings != self._settings:
+            raise ValueError(f"the query engine is open with {self._settings}, not {settings}")
+        return self._connection
+
+    def _open(self, settings: EngineSettings) -> None:
+        if settings.scratch is not None:
+            Path(settings.scratch).mkdir(parents=True, exist_ok=True)
+        self._folder = tempfile.TemporaryDirectory(prefix="pqrs-", dir=settings.scratch)
+        options: dict[str, object] = {
+            "memory_limit": settings.memory_limit,
+            "temp_directory": self._folder.name,
+            "preserve_insertion_order": False,
+            # No extension of the user's: with ICU, casts of instants would follow the time zone.
+            "autoload_known_extensions": False,
+            "autoinstall_known_extensions": False,
+        }
+        if settings.threads is not None:
+            options["threads"] = settings.threads
+        scratch = Path(self._folder.name) / "scratch.duckdb"
+        self._connection = ibis.duckdb.connect(scratch, **options)
+        self._settings = settings
+
+    def close(self) -> None:
+        """Close the connection and remove its scratch file; a later `connect` opens a new one."""
+        if self._connection is not None:
+            self._connection.disconnect()
+        if self._folder is not None:
+            self._folder.cleanup()
+        self._connection = self._folder = self._settings = None
+
+
+ENGINE = Engine()

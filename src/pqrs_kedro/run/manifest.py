@@ -1,0 +1,196 @@
+"""A run's manifest and checksums: what went in, what came out, and where it lies.
+
+`manifest.json` is written last of all: a run exists for readers if and only if its manifest does.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from pqrs_kedro.contracts.tables import TABLES
+from pqrs_kedro.domain.calendar import colombian_calendar
+from pqrs_kedro.lake.layout import checksums_key, logical_key, manifest_key
+from pqrs_kedro.lake.objects import LakeObject, digest
+from pqrs_kedro.lake.store import Store
+from pqrs_kedro.parameters import RunParameters, check_run_id
+from pqrs_kedro.run.identity import Fingerprint, versions
+
+CONTRACT_VERSION = "1.0"
+RAW = "raw_events"
+LAYERS = ("raw", "bronze", "silver", "gold")
+
+
+def layer_of(dataset: str) -> str:
+    """The layer a dataset belongs to."""
+    return "raw" if dataset == RAW else TABLES[dataset].layer
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The data objects of a run, by dataset."""
+
+    by_dataset: Mapping[str, Sequence[LakeObject]]
+
+    @property
+    def objects(self) -> list[LakeObject]:
+        """All of them, in key order."""
+        found = [item for items in self.by_dataset.values() for item in items]
+        return sorted(found, key=lambda item: item.key)
+
+    @property
+    def digest(self) -> str:
+        """The run's digest."""
+        return digest(self.objects)
+
+    def rows_by_layer(self) -> dict[str, int]:
+        """Rows of each layer; lines for raw."""
+        rows = Counter({layer: 0 for layer in LAYERS})
+        for dataset, items in self.by_dataset.items():
+            rows[layer_of(dataset)] += sum(item.rows for item in items)
+        return dict(rows)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Rows, objects and bytes of each dataset."""
+        return {
+            dataset: {
+                "rows": sum(item.rows for item in items),
+                "objects": len(items),
+                "bytes": sum(item.bytes for item in items),
+            }
+            for dataset, items in sorted(self.by_dataset.items())
+        }
+
+
+def checksums_document(run_id: str, outputs: Outputs, log: LakeObject) -> bytes:
+    """`checksums.json`: digest, and byte and logical hash of every object."""
+    content = {
+        "run_id": run_id,
+        "digest": outputs.digest,
+        "objects": [item.as_json() for item in outputs.objects],
+        "log": log.as_json(),
+    }
+    return _document(content)
+
+
+@dataclass(frozen=True)
+class RunTimes:
+    """Wall-clock facts of a run."""
+
+    started_at: datetime
+    finished_at: datetime
+    seconds_by_stage: Mapping[str, float]
+
+
+def manifest_document(
+    run_id: str,
+    parameters: RunParameters,
+    fingerprint: Fingerprint,
+    outputs: Outputs,
+    times: RunTimes,
+) -> bytes:
+    """`manifest.json`: inputs, identities, counts and paths of a completed run."""
+    calendar = colombian_calendar()
+    content = {
+        "contract_version": CONTRACT_VERSION,
+        "run_id": run_id,
+        "status": "completed",
+        "origin": "synthetic",
+        "fingerprint": fingerprint.value,
+        "digest": outputs.digest,
+        "inputs": {
+            "seed": parameters.seed,
+            "date_min": parameters.date_min.isoformat(),
+            "date_max": parameters.date_max.isoformat(),
+            "profile": parameters.profile,
+            "parameters": parameters.data_parameters(),
+            "calendar": {
+                "source": "holidays, country CO",
+                "version": calendar.version,
+                "sha256": calendar.fingerprint,
+            },
+            "config_hash": fingerprint.config_hash,
+            "git_sha": fingerprint.code,
+        },
+        "versions": versions(),
+        "started_at": times.started_at.isoformat(),
+        "finished_at": times.finished_at.isoformat(),
+        "seconds_by_stage": dict(times.seconds_by_stage),
+        "rows_by_layer": outputs.rows_by_layer(),
+        "datasets": outputs.counts(),
+        "paths": {
+            dataset: sorted(item.key for item in items)
+            for dataset, items in sorted(outputs.by_dataset.items())
+        },
+    }
+    return _document(content)
+
+
+def _document(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+@dataclass(frozen=True)
+class CommittedRun:
+    """A run as the lake has it: its manifest and the objects of its checksums."""
+
+    manifest: dict[str, Any]
+    objects: tuple[LakeObject, ...]
+    manifest_path: str
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
+        return str(self.manifest["run_id"])
+
+    def by_logical_key(self) -> dict[str, LakeObject]:
+        """Objects by the key they have in every run of the same data."""
+        return {logical_key(item.key): item for item in self.objects}
+
+
+class RunNotFound(LookupError):
+    """No committed run of this id is in the lake."""
+
+
+def find_manifest(store: Store, run_id: str) -> str | None:
+    """Key of a run's manifest; null while the run is not committed."""
+    found = store.glob(f"manifests/day=*/run_id={check_run_id(run_id)}/manifest.json")
+    return found[0] if found else None
+
+
+def read_run(store: Store, run_id: str) -> CommittedRun:
+    """A committed run.
+
+    Raises:
+        RunNotFound: it has no manifest.
+    """
+    key = find_manifest(store, run_id)
+    if key is None:
+        raise RunNotFound(f"run {run_id} is not in the lake {store.location('')}: no manifest")
+    checksums = json.loads(store.read(key.replace("manifest.json", "checksums.json")))
+    objects = tuple(LakeObject(**item) for item in checksums["objects"])
+    return CommittedRun(json.loads(store.read(key)), objects, key)
+
+
+def earlier_run(store: Store, fingerprint: str, run_id: str) -> CommittedRun | None:
+    """The latest other run of the same fingerprint."""
+    found = []
+    for key in store.glob("manifests/day=*/run_id=*/manifest.json"):
+        manifest = json.loads(store.read(key))
+        if manifest["fingerprint"] == fingerprint and manifest["run_id"] != run_id:
+            found.append((manifest["finished_at"], manifest["run_id"]))
+    return read_run(store, max(found)[1]) if found else None
+
+
+def commit(
+    store: Store, day: date, run_id: str, checksums: bytes, manifest: bytes
+) -> tuple[str, str]:
+    """Write the checksums, then the manifest: from then on the run exists."""
+    keys = checksums_key(day, run_id), manifest_key(day, run_id)
+    for key, content in zip(keys, (checksums, manifest), strict=True):
+        store.create(key, content)
+    return keys
+
+

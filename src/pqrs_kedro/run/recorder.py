@@ -1,0 +1,195 @@
+"""Recording of one run, in the main process: lock, log, timings, rows, and the commit at the end."""
+
+import fcntl
+import logging
+import os
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import IO, Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from pqrs_kedro.datasets.lake_table import LakeTable
+from pqrs_kedro.datasets.raw_events import RawEvents
+from pqrs_kedro.domain.calendar import local_day, to_date
+from pqrs_kedro.lake.layout import log_key
+from pqrs_kedro.lake.objects import put
+from pqrs_kedro.lake.store import Store
+from pqrs_kedro.parameters import InvalidInput, RunParameters
+from pqrs_kedro.run.identity import Fingerprint, fingerprint
+from pqrs_kedro.run.manifest import (
+    Outputs,
+    RunTimes,
+    checksums_document,
+    commit,
+    manifest_document,
+)
+from pqrs_kedro.run.progress import Display
+
+# Tracebacks go into the log file; the screen gets one line from the session.
+LOGGER = logging.getLogger("pqrs_kedro.run")
+LOGGER.propagate = False
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+@dataclass
+class StageClock:
+    """Seconds spent in each stage; the stage of a node is its pipeline."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    _stage: str | None = None
+    _since: float = 0.0
+
+    def enter(self, stage: str | None) -> bool:
+        """Count from now for `stage`; whether it is another than before."""
+        now = perf_counter()
+        if self._stage is not None:
+            self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + now - self._since
+        changed, self._stage, self._since = stage != self._stage, stage, now
+        return changed
+
+    @property
+    def stage(self) -> str | None:
+        """The running stage."""
+        return self._stage
+
+
+class RunRecorder:
+    """Hooks of one run, and what the session calls at its end.
+
+    The log grows in the run's work folder, over all attempts of the run, and goes into the lake when
+    the run is committed. A run that fails leaves its objects, its log, and no manifest.
+    """
+
+    def __init__(
+        self, project: Path, store: Store, run_id: str, parameters: RunParameters, display: Display
+    ) -> None:
+        self.run_id = run_id
+        self.started_at = datetime.now(UTC)
+        self.work = project / "data" / "work" / run_id
+        self.clock = StageClock()
+        self.complete = False
+        self._project, self._store = project, store
+        self._parameters, self._display = parameters, display
+        self._datasets: dict[str, RawEvents | LakeTable] = {}
+        self._stage_by_node: dict[str, str] = {}
+
+    @property
+    def log_path(self) -> Path:
+        """The log while the run goes on."""
+        return self.work / "pipeline.log"
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Hold the run's lock and write its log.
+
+        Raises:
+            InvalidInput: another process is running this run_id.
+        """
+        self.work.mkdir(parents=True, exist_ok=True)
+        with (self.work / "lock").open("w") as lock:
+            self._take(lock)
+            handler = logging.FileHandler(self.log_path, encoding="utf-8")
+            handler.setFormatter(logging.Formatter(_LOG_FORMAT))
+            loggers = (logging.getLogger(), LOGGER)
+            for logger in loggers:
+                logger.addHandler(handler)
+            try:
+                LOGGER.info("run %s: %s", self.run_id, self._parameters.data_parameters())
+                yield
+            finally:
+                for logger in loggers:
+                    logger.removeHandler(handler)
+                handler.close()
+
+    def _take(self, lock: IO[str]) -> None:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InvalidInput(f"run_id: {self.run_id!r} is running in another process") from None
+        lock.write(f"{os.getpid()}\n")
+
+    # --- Hooks ---------------------------------------------------------------------------------
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: Mapping[str, Any]) -> None:
+        """Learn which datasets the run writes and whether it is the whole run."""
+        from pqrs_kedro.pipeline_registry import register_pipelines
+
+        stages = register_pipelines()
+        whole = stages.pop("__default__")
+        self.complete = {n.name for n in whole.nodes} == {n.name for n in pipeline.nodes}
+        for stage, part in stages.items():
+            self._stage_by_node |= {node.name: stage for node in part.nodes}
+        outputs = {name: catalog[name] for name in pipeline.all_outputs() if name in catalog}
+        self._datasets = {
+            name: data for name, data in outputs.items() if isinstance(data, RawEvents | LakeTable)
+        }
+        self._display.begin(self.run_id, self._parameters)
+
+    @hook_impl
+    def before_dataset_loaded(self, node: Node) -> None:
+        """A node begins with its inputs."""
+        self._enter(node)
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """A node without inputs from a dataset begins here."""
+        self._enter(node)
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str) -> None:
+        """Show how far the stage is."""
+        data = self._datasets.get(dataset_name)
+        if data is not None and self.clock.stage is not None:
+            rows = sum(item.rows for item in data.objects)
+            self._display.saved(self.clock.stage, dataset_name, rows)
+            LOGGER.info("%s: %d rows in %d objects", dataset_name, rows, len(data.objects))
+
+    def _enter(self, node: Node) -> None:
+        stage = self._stage_by_node.get(node.name, node.name)
+        before = self.clock.stage
+        if self.clock.enter(stage):
+            if before is not None:
+                self._display.finished(before, self.clock.seconds[before])
+            self._display.started(stage)
+
+    # --- The end of the run --------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Close the last stage."""
+        last = self.clock.stage
+        self.clock.enter(None)
+        if last is not None:
+            self._display.finished(last, self.clock.seconds[last])
+
+    def outputs(self) -> Outputs:
+        """The objects that the run wrote, or found written by an earlier attempt."""
+        return Outputs({name: tuple(data.objects) for name, data in self._datasets.items()})
+
+    def commit(self) -> Fingerprint:
+        """Log, checksums and, last of all, the manifest."""
+        identity = fingerprint(self._parameters, self._project)
+        day = to_date(int(local_day(int(self.started_at.timestamp() * 1_000_000))))
+        outputs = self.outputs()
+        LOGGER.info("digest %s", outputs.digest)
+        times = RunTimes(self.started_at, datetime.now(UTC), self.clock.seconds)
+        log = self.log_path.read_bytes()
+        logged = put(self._store, log_key(day, self.run_id), log, log.count(b"\n"))
+        checksums = checksums_document(self.run_id, outputs, logged)
+        manifest = manifest_document(self.run_id, self._parameters, identity, outputs, times)
+        commit(self._store, day, self.run_id, checksums, manifest)
+        return identity
+
+    def record_failure(self, error: BaseException) -> str:
+        """Write an error to the log; returns the stage in which it happened."""
+        LOGGER.error("run %s ended: %s", self.run_id, error)
+        LOGGER.error("".join(traceback.format_exception(error)))
+        return self.clock.stage or "start"

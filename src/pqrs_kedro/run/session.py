@@ -1,0 +1,193 @@
+"""The session of a run: parameters checked first, a run id, an orderly end whatever happens."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from time import perf_counter
+from types import FrameType
+from typing import Any
+
+import click
+from kedro.framework.session import KedroSession
+from kedro.runner import SequentialRunner
+
+from pqrs_kedro.lake.store import Store, open_store
+from pqrs_kedro.parameters import InvalidInput, RunParameters, parse_parameters
+from pqrs_kedro.run.acceptance import Criterion, check_acceptance
+from pqrs_kedro.run.config_loader import latest_pointer
+from pqrs_kedro.run.engine import ENGINE
+from pqrs_kedro.run.identity import new_run_id
+from pqrs_kedro.run.manifest import find_manifest
+from pqrs_kedro.run.progress import Display
+from pqrs_kedro.run.recorder import RunRecorder
+
+
+class Refused(click.ClickException):
+    """Bad input: one line, exit code 2, nothing written."""
+
+    exit_code = 2
+
+
+class RunFailed(click.ClickException):
+    """The run did not end well: one line that says where and why, exit code 1."""
+
+
+class RunAborted(click.ClickException):
+    """The run was stopped from outside."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class Terminated(BaseException):
+    """SIGTERM, as an exception that no `except Exception` swallows."""
+
+
+class RunSession(KedroSession):
+    """A Kedro session that makes one recorded run."""
+
+    outcome: list[Criterion]
+
+    def run(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Run the pipelines; the whole run is committed and checked.
+
+        Raises:
+            Refused: parameters or run id are not allowed; nothing was written.
+            RunFailed: a stage failed, or a criterion does not hold.
+            RunAborted: Ctrl-C or SIGTERM.
+        """
+        began = perf_counter()
+        try:
+            parameters, store = self._prepare(kwargs.get("runner"))
+        except InvalidInput as error:
+            raise Refused(str(error)) from None
+        display = Display()
+        run_id = str(parameters.run_id)
+        recorder = RunRecorder(self._project_path, store, run_id, parameters, display)
+        self._hook_manager.register(recorder)
+        try:
+            with recorder.recording(), _terminations():
+                result = self._run_recorded(recorder, display, args, kwargs)
+                self.outcome = self._conclude(recorder, store, display, began)
+        except InvalidInput as error:
+            raise Refused(str(error)) from None
+        finally:
+            display.pause()
+            ENGINE.close()
+        if not all(criterion.holds for criterion in self.outcome):
+            raise RunFailed(f"run {run_id} is not accepted")
+        return result
+
+    def _prepare(self, runner: object) -> tuple[RunParameters, Store]:
+        """Check everything that can be refused, and fix the run id, before anything is written."""
+        if runner is not None and not isinstance(runner, SequentialRunner):
+            raise InvalidInput(
+                f"runner: {type(runner).__name__!r} is not supported; the query engine uses all "
+                "cores under SequentialRunner"
+            )
+        loader = self._get_config_loader()
+        given = (self.store.get("runtime_params") or {}).get("run_id")
+        values = dict(loader["parameters"])
+        values["run_id"] = new_run_id(datetime.now(UTC)) if given is None else given
+        parameters = parse_parameters(values)
+        store = open_store(self._lake_root(loader["globals"]["lake_root"]))
+        taken = find_manifest(store, values["run_id"])
+        if taken:
+            raise InvalidInput(
+                f"run_id: {values['run_id']!r} is a committed run ({taken}); choose another one"
+            )
+        self._use_run_id(values["run_id"])
+        return parameters, store
+
+    def _lake_root(self, root: str) -> str:
+        return root if "://" in root else str(self._project_path / root)
+
+    def _use_run_id(self, run_id: str) -> None:
+        """One id for the catalog, for Kedro's own run and for the hooks."""
+        runtime = dict(self.store.get("runtime_params") or {})
+        self._store["runtime_params"] = runtime | {"run_id": run_id}
+        self._store["session_id"] = self.session_id = run_id
+
+    def _run_recorded(
+        self, recorder: RunRecorder, display: Display, args: Any, kwargs: Any
+    ) -> dict[str, Any]:
+        try:
+            result: dict[str, Any] = super().run(*args, **kwargs)
+        except (KeyboardInterrupt, Terminated) as stop:
+            recorder.record_failure(stop)
+            code = 143 if isinstance(stop, Terminated) else 130
+            raise RunAborted(
+                f"run {recorder.run_id} aborted in {recorder.clock.stage or 'start'}; give the "
+                f"same run_id to go on (log: {recorder.log_path})",
+                code,
+            ) from None
+        except Exception as error:
+            stage = recorder.record_failure(error)
+            raise RunFailed(
+                f"run {recorder.run_id} failed in {stage}: {_reason(error)} "
+                f"(log: {recorder.log_path})"
+            ) from error
+        recorder.finish()
+        return result
+
+    def _conclude(
+        self, recorder: RunRecorder, store: Store, display: Display, began: float
+    ) -> list[Criterion]:
+        outputs = recorder.outputs()
+        where = {"lake": store.location("")}
+        criteria: list[Criterion] = []
+        if recorder.complete:
+            recorder.commit()
+            display.checking()
+            checking = perf_counter()
+            criteria = check_acceptance(store, recorder.run_id)
+            recorder.clock.seconds["acceptance"] = perf_counter() - checking
+            where["manifest"] = store.location(str(find_manifest(store, recorder.run_id)))
+            self._point_to(recorder.run_id)
+        else:
+            where["not committed"] = (
+                f"part of a run; complete it with --params run_id={recorder.run_id}"
+            )
+            where["log"] = str(recorder.log_path)
+        seconds = {**recorder.clock.seconds, "total": perf_counter() - began}
+        display.summary(
+            recorder.run_id, outputs.digest, outputs.rows_by_layer(), seconds, criteria, where
+        )
+        return criteria
+
+    def _point_to(self, run_id: str) -> None:
+        """Name the last finished run for entry points that start without a run id."""
+        pointer = latest_pointer(self._project_path, self.store.get("env"))
+        draft = pointer.with_suffix(f"{pointer.suffix}.new")
+        draft.write_text(f"{run_id}\n")
+        draft.replace(pointer)
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of the error at the bottom of a chain."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+@contextmanager
+def _terminations() -> Iterator[None]:
+    """Turn SIGTERM into an exception; signals reach the main thread only."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(signum: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    previous = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
