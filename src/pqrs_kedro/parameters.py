@@ -284,7 +284,9 @@ def _first_problem(error: ValidationError, values: dict[str, Any]) -> str:
     if not path:
         return message
     given = first["input"]
-    shown = "" if isinstance(given, dict | list | tuple) or first["type"] == "missing" else repr(given)
+    shown = (
+        "" if isinstance(given, dict | list | tuple) or first["type"] == "missing" else repr(given)
+    )
     return f"{path}: {shown + ': ' if shown else ''}{message}"
 
 
@@ -298,5 +300,3 @@ def _known_names(location: tuple[int | str, ...]) -> list[str]:
         elif model == dict[str, Profile]:
             model = Profile
     return sorted(getattr(model, "model_fields", RunParameters.model_fields))
-
-

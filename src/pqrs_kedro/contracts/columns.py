@@ -91,7 +91,9 @@ _EVENTS = (
     ),
     Column("messages", "messages", "Texts exchanged in the event, in order.", nullable=True),
     Column("attachments", "attachments", "Files that came with the event.", nullable=True),
-    Column("event_number", "int64", "Position of the event in its ticket by (ts, event_id), from 1."),
+    Column(
+        "event_number", "int64", "Position of the event in its ticket by (ts, event_id), from 1."
+    ),
     Column("reason", "string", "Why the line was rejected.", allowed=QUARANTINE_REASONS),
     Column("detail", "string", "Field and value that were rejected.", nullable=True),
     Column("line", "binary", "The rejected line's original bytes, without its line feed."),
@@ -102,7 +104,9 @@ _TICKETS = (
     Column("priority", "string", "Priority at the last classification.", None, True, PRIORITIES),
     Column("created_at", "timestamp", "Instant of reception (RECEIVED).", unit="UTC"),
     Column("radicated_at", "timestamp", "Instant of RADICATED.", unit="UTC", nullable=True),
-    Column("current_status", "string", "Status after the last event observed.", None, False, STATUS_IDS),
+    Column(
+        "current_status", "string", "Status after the last event observed.", None, False, STATUS_IDS
+    ),
     Column("geo_id", "string", "Municipality of the petitioner (dim_geo).", nullable=True),
     Column(
         "sla_due_at",
@@ -178,7 +182,9 @@ _DIMENSIONS = (
     Column("municipio", "string", "Official name of the municipality.", source="DIVIPOLA, DANE"),
     Column("department", "string", "Official name of the department.", source="DIVIPOLA, DANE"),
     Column("dane_department_code", "string", "Two digits, leading zero kept.", source="DIVIPOLA"),
-    Column("dane_municipality_code", "string", "Five digits, leading zero kept.", source="DIVIPOLA"),
+    Column(
+        "dane_municipality_code", "string", "Five digits, leading zero kept.", source="DIVIPOLA"
+    ),
     Column("is_business_day", "bool", "Monday to Friday and no holiday.", source="Ley 51 de 1983"),
     Column(
         "business_day_ordinal",

@@ -47,7 +47,7 @@ def arrow_schema(table: Table) -> pa.Schema:
 
 
 def stream_schema(table: Table) -> pa.Schema:
-    """Schema of rows on their way to objects: partition columns (as text) before the stored ones."""
+    """Schema of rows on their way to objects: partition columns, as text, then the stored."""
     partitions = [pa.field(name, pa.string(), nullable=False) for name in table.partitions]
     return pa.schema([*partitions, *arrow_schema(table)])
 
@@ -70,7 +70,9 @@ def _check_column(table: Table, name: str, values: pa.Array) -> None:
         _check_allowed(f"{table.name}.{name}", values, allowed)
     if name == "messages":
         _check_allowed(
-            f"{table.name}.messages.author_kind", values.flatten().field("author_kind"), AUTHOR_KINDS
+            f"{table.name}.messages.author_kind",
+            values.flatten().field("author_kind"),
+            AUTHOR_KINDS,
         )
 
 

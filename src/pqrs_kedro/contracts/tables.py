@@ -35,6 +35,11 @@ class Table:
         """Row order inside an object: `order` where given, else the primary key."""
         return self.order or self.primary_key
 
+    @property
+    def stored_key(self) -> tuple[str, ...]:
+        """The part of the primary key that is stored in the objects, not in their path."""
+        return tuple(name for name in self.primary_key if name in self.columns)
+
     def column(self, name: str) -> Column:
         """The column as it holds in this table."""
         return COLUMNS[name]

@@ -65,9 +65,13 @@ class LakeTable(AbstractDataset[ibis.Table | pa.Table, ibis.Table]):
             self.objects.extend(future.result() for future in running)
 
     def _write(self, store: Store, key: str, rows: pa.Table) -> LakeObject:
-        stored_key = [name for name in self._table.primary_key if name in self._table.columns]
-        logical = logical_hash(rows, stored_key)
+        logical = logical_hash(rows, self._table.stored_key, ordered=self._in_key_order)
         return put(store, key, parquet_bytes(rows), rows.num_rows, logical)
+
+    @property
+    def _in_key_order(self) -> bool:
+        """Whether the rows of an object come in the order of their key already."""
+        return self._table.stored_key == self._table.order_by[-len(self._table.stored_key) :]
 
     def _batches(self, data: ibis.Table | pa.Table) -> Iterator[pa.RecordBatch]:
         schema = stream_schema(self._table)

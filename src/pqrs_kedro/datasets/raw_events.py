@@ -26,17 +26,16 @@ from pqrs_kedro.run.engine import ENGINE, EngineSettings
 _CHUNK_BYTES: Final = 32 << 20
 _LINE_FEED: Final = 10
 _BATCH_ROWS: Final = 16_384
-_TABLE: Final = "raw_lines"
 
-_CREATE = f"""
-CREATE OR REPLACE TABLE {_TABLE} (
+_CREATE: Final = """
+CREATE OR REPLACE TABLE raw_lines (
     source_object VARCHAR, source VARCHAR, day DATE, line_number BIGINT, line BLOB,
-    text VARCHAR, event {{structure}}
+    text VARCHAR, event {structure}
 )
 """
 # The inner `try` is needed: invalid UTF-8 would fail the whole statement.
-_PARSE = f"""
-INSERT INTO {_TABLE}
+_PARSE: Final = """
+INSERT INTO raw_lines
 SELECT source_object, source, day::DATE, line_number, line,
        CASE WHEN event IS NULL OR event.event_id IS NULL THEN text END, event
 FROM (
@@ -87,7 +86,7 @@ class RawEvents(AbstractDataset[list[RawObject], ibis.Table]):
             database.register("raw_chunk", chunk)
             database.execute(_PARSE, {"structure": json.dumps(RAW_EVENT_STRUCTURE)})
             database.unregister("raw_chunk")
-        return connection.table(_TABLE)
+        return connection.table("raw_lines")
 
     def _chunks(self) -> Iterator[pa.Table]:
         """The lines of several objects at a time, in batches that several threads can take."""
@@ -99,11 +98,14 @@ class RawEvents(AbstractDataset[list[RawObject], ibis.Table]):
                 "run the synthesis pipeline with this run_id first"
             )
         waiting: list[pa.Table] = []
+        size = 0
         for key in keys:
-            waiting.append(_numbered_lines(key, store.read(key)))
-            if sum(table.nbytes for table in waiting) >= _CHUNK_BYTES:
+            content = store.read(key)
+            waiting.append(_numbered_lines(key, content))
+            size += len(content)
+            if size >= _CHUNK_BYTES:
                 yield _batched(waiting)
-                waiting = []
+                waiting, size = [], 0
         if waiting:
             yield _batched(waiting)
 

@@ -1,9 +1,9 @@
 """The Colombian business-day calendar, vectorised, and the local day of Bogota.
 
-A business day (BD) is a Monday to Friday that is no holiday (Ley 4 de 1913 art. 62; Ley 51 de 1983).
-Days are int64 numbers since 1970-01-01, instants int64 microseconds since 1970-01-01 UTC. The
-calendar numbers its business days: `ordinal(d)` is how many BDs lie in it up to and including d, so
-that the BDs in (a, b] are `ordinal(b) - ordinal(a)`.
+A business day (BD) is a Monday to Friday that is no holiday (Ley 4 de 1913 art. 62; Ley 51 de
+1983). Days are int64 numbers since 1970-01-01, instants int64 microseconds since then in UTC. The
+calendar numbers its business days: `ordinal(d)` is how many BDs lie in it up to and including d,
+so that the BDs in (a, b] are `ordinal(b) - ordinal(a)`.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property, lru_cache
+from importlib.metadata import version
 from typing import Final
 
 import numpy as np
@@ -131,7 +132,7 @@ class BusinessCalendar:
         return (self.ordinal(days) - 1) * OFFICE_SECONDS + worked
 
     def from_work_clock(self, clock: ArrayLike) -> Days:
-        """The local instant (seconds) at which the office clock reaches each value, 08:00:01-17:00."""
+        """The local second, 08:00:01 to 17:00:00, at which the office clock reaches each value."""
         ordinals, second = np.divmod(np.asarray(clock, dtype=np.int64) - 1, OFFICE_SECONDS)
         days = self.day_of_ordinal(ordinals + 1)
         return days * SECONDS_PER_DAY + OFFICE_OPENS + second + 1
@@ -143,10 +144,10 @@ class BusinessCalendar:
         return hashlib.sha256(listed.encode()).hexdigest()
 
 
-def calendar_of(days: Iterable[date], version: str) -> BusinessCalendar:
+def calendar_of(days: Iterable[date], source_version: str) -> BusinessCalendar:
     """A calendar whose holidays are `days` (those outside its range are left out)."""
     listed = sorted({day for day in days if FIRST_DAY <= day <= LAST_DAY})
-    return BusinessCalendar(tuple(listed), version)
+    return BusinessCalendar(tuple(listed), source_version)
 
 
 @lru_cache(maxsize=1)
@@ -156,7 +157,7 @@ def colombian_calendar() -> BusinessCalendar:
     import holidays
 
     years = range(FIRST_DAY.year, LAST_DAY.year + 1)
-    return calendar_of(holidays.country_holidays("CO", years=years), holidays.__version__)
+    return calendar_of(holidays.country_holidays("CO", years=years), version("holidays"))
 
 
 def local_day(microseconds: ArrayLike) -> Days:

@@ -20,15 +20,20 @@ def sha256_hex(content: bytes | memoryview | pa.Buffer) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def logical_hash(table: pa.Table, primary_key: Iterable[str]) -> str:
+def logical_hash(table: pa.Table, primary_key: Iterable[str], ordered: bool = False) -> str:
     """Hash of the content of `table`, independent of row order, chunking and writer.
+
+    Args:
+        table: the rows, in any order.
+        primary_key: columns that order them.
+        ordered: the rows are in that order already.
 
     Source: the project's own definition (module docstring); tests hold it against a second one.
     """
-    ordered = table.sort_by([(name, "ascending") for name in primary_key])
+    rows = table if ordered else table.sort_by([(name, "ascending") for name in primary_key])
     digest = hashlib.sha256()
-    for name in sorted(ordered.column_names):
-        digest.update(_column_digest(name, ordered.column(name).combine_chunks()))
+    for name in sorted(rows.column_names):
+        digest.update(_column_digest(name, rows.column(name).combine_chunks()))
     return digest.hexdigest()
 
 
@@ -108,5 +113,7 @@ def _variable_width(array: pa.Array) -> list[bytes]:
     lengths = pc.binary_length(binary).to_numpy(zero_copy_only=False).astype("<i8")
     offsets = np.frombuffer(binary.buffers()[1], dtype="<i8")[binary.offset :][: len(binary) + 1]
     data = binary.buffers()[2]
-    content = b"" if data is None or not len(binary) else data[offsets[0] : offsets[-1]].to_pybytes()
+    content = (
+        b"" if data is None or not len(binary) else data[offsets[0] : offsets[-1]].to_pybytes()
+    )
     return [lengths.tobytes(), content]

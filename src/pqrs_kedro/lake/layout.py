@@ -1,7 +1,7 @@
 """Where everything lies in the lake (ADR-0016 section 3.1): object keys and back.
 
-A key is a path relative to the lake's root. Its logical key leaves out the run: equal data has equal
-logical keys in every run.
+A key is a path relative to the lake's root. Its logical key leaves out the run: equal data has
+equal logical keys in every run.
 """
 
 import re

@@ -3,11 +3,10 @@
 import os
 import secrets
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
-import pyarrow as pa
-
-Content = bytes | memoryview | pa.Buffer
+# Bytes, or what lies in memory like bytes (an Arrow buffer).
+Content: TypeAlias = Any
 
 
 class ObjectExists(FileExistsError):

@@ -35,8 +35,8 @@ def with_ordinal(
     """
     for column, day in days.items():
         business = calendar.is_business_day.cast("int64")
-        ordinal = calendar.business_day_ordinal - business if before else (
-            calendar.business_day_ordinal
+        ordinal = (
+            calendar.business_day_ordinal - business if before else (calendar.business_day_ordinal)
         )
         lookup = calendar.select(_day=calendar.day, _ordinal=ordinal)
         rows = rows.left_join(lookup, rows[day] == lookup["_day"]).drop("_day")

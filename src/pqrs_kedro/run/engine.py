@@ -1,7 +1,8 @@
-"""The embedded query engine: one DuckDB connection per process, on a scratch file.
+"""The embedded query engine: one DuckDB connection per process, in memory.
 
-A scratch file rather than memory, so that what does not fit is paged out within the memory limit.
-The connection is opened at first use and closed, with its file, at the end of a run.
+What does not fit in the memory limit spills to a scratch folder. (A database file instead took 2.4
+times as long to fill with raw lines: it compresses them.) The connection is opened at first use and
+closed, with its folder, at the end of a run.
 """
 
 import tempfile
@@ -18,7 +19,7 @@ class EngineSettings:
     threads: int | None = None
     memory_limit: str = "1GB"
     scratch: str | None = None
-    """Folder for the scratch file; null is the system's."""
+    """Folder for what spills; null is the system's."""
 
 
 class Engine:
@@ -28,6 +29,11 @@ class Engine:
         self._settings: EngineSettings | None = None
         self._connection: ibis.BaseBackend | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection."""
+        return self._connection is not None
 
     def connect(self, settings: EngineSettings) -> ibis.BaseBackend:
         """The process's connection; all tables of one expression must come from it.
@@ -55,12 +61,11 @@ class Engine:
         }
         if settings.threads is not None:
             options["threads"] = settings.threads
-        scratch = Path(self._folder.name) / "scratch.duckdb"
-        self._connection = ibis.duckdb.connect(scratch, **options)
+        self._connection = ibis.duckdb.connect(**options)
         self._settings = settings
 
     def close(self) -> None:
-        """Close the connection and remove its scratch file; a later `connect` opens a new one."""
+        """Close the connection and remove its scratch folder; a later `connect` opens a new one."""
         if self._connection is not None:
             self._connection.disconnect()
         if self._folder is not None:

@@ -192,5 +192,3 @@ def commit(
     for key, content in zip(keys, (checksums, manifest), strict=True):
         store.create(key, content)
     return keys
-
-

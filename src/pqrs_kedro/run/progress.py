@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.status import Status
-from rich.table import Table
 
 from pqrs_kedro.parameters import RunParameters
 from pqrs_kedro.run.acceptance import Criterion
@@ -17,7 +16,7 @@ class Display:
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
         self._status: Status | None = None
-        self._rows: dict[str, int] = {}
+        self._rows: dict[str, dict[str, int]] = {}
 
     def begin(self, run_id: str, parameters: RunParameters) -> None:
         """Say what is run."""
@@ -26,29 +25,34 @@ class Display:
             f"{parameters.date_max} · {parameters.profile}"
         )
 
-    def started(self, stage: str) -> None:
-        """A stage begins."""
-        self._rows = {}
-        if self.console.is_terminal:
-            self._status = self.console.status(f"{stage} …")
-            self._status.start()
+    def running(self, stage: str) -> None:
+        """A node of the stage begins."""
+        self._show(f"{stage} …")
 
     def saved(self, stage: str, dataset: str, rows: int) -> None:
         """A dataset of the stage has this many rows by now."""
-        self._rows[dataset] = rows
-        if self._status is not None:
-            self._status.update(f"{stage} … {sum(self._rows.values()):,} rows")
+        self._rows.setdefault(stage, {})[dataset] = rows
+        self._show(f"{stage} … {self._stage_rows(stage):,} rows")
 
     def finished(self, stage: str, seconds: float) -> None:
         """A stage is done."""
         self.pause()
-        self.console.print(f"  {stage:<10} {sum(self._rows.values()):>12,} rows {seconds:>7.1f} s")
+        self.console.print(f"  {stage:<10} {self._stage_rows(stage):>12,} rows {seconds:>7.1f} s")
+
+    def _stage_rows(self, stage: str) -> int:
+        return sum(self._rows.get(stage, {}).values())
+
+    def _show(self, text: str) -> None:
+        if not self.console.is_terminal:
+            return
+        if self._status is None:
+            self._status = self.console.status(text)
+            self._status.start()
+        self._status.update(text)
 
     def checking(self) -> None:
         """The acceptance criteria are being checked."""
-        if self.console.is_terminal:
-            self._status = self.console.status("checking the acceptance criteria …")
-            self._status.start()
+        self._show("checking the acceptance criteria …")
 
     def pause(self) -> None:
         """Take the live line away."""
@@ -67,15 +71,16 @@ class Display:
     ) -> None:
         """The last thing a run prints."""
         self.pause()
-        table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-        table.add_row("run_id", run_id)
-        table.add_row("digest", digest)
-        table.add_row("rows", "  ".join(f"{layer} {count:,}" for layer, count in rows.items()))
-        table.add_row("seconds", "  ".join(f"{name} {value:.1f}" for name, value in seconds.items()))
+        self.console.print()
+        self._fact("run_id", run_id)
+        self._fact("digest", digest)
+        self._fact("rows", "  ".join(f"{layer} {count:,}" for layer, count in rows.items()))
+        self._fact("seconds", "  ".join(f"{name} {value:.1f}" for name, value in seconds.items()))
         for item in criteria:
             mark = "[green]PASS[/]" if item.holds else "[red]FAIL[/]"
-            table.add_row(f"criterion {item.number}", f"{mark}  {item.text}: {item.finding}")
+            self._fact(f"criterion {item.number}", f"{mark}  {item.text}: {item.finding}")
         for name, place in where.items():
-            table.add_row(name, place)
-        self.console.print()
-        self.console.print(table)
+            self._fact(name, place)
+
+    def _fact(self, name: str, value: str) -> None:
+        self.console.print(f"{name:<13} {value}")

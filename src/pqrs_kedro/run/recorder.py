@@ -1,4 +1,4 @@
-"""Recording of one run, in the main process: lock, log, timings, rows, and the commit at the end."""
+"""Recording of one run, in the main process: lock, log, timings, rows, and the commit."""
 
 import fcntl
 import logging
@@ -41,31 +41,34 @@ _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 @dataclass
 class StageClock:
-    """Seconds spent in each stage; the stage of a node is its pipeline."""
+    """Seconds spent in each stage; the stage of a node is its pipeline.
 
+    Kedro orders nodes by their inputs, so stages interleave: a stage is done with its last node.
+    """
+
+    nodes_left: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-    _stage: str | None = None
+    stage: str | None = None
+    node: str | None = None
     _since: float = 0.0
 
-    def enter(self, stage: str | None) -> bool:
-        """Count from now for `stage`; whether it is another than before."""
-        now = perf_counter()
-        if self._stage is not None:
-            self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + now - self._since
-        changed, self._stage, self._since = stage != self._stage, stage, now
-        return changed
-
-    @property
-    def stage(self) -> str | None:
-        """The running stage."""
-        return self._stage
+    def enter(self, node: str | None, stage: str | None) -> str | None:
+        """Count from now for a node of a stage; returns the stage that is done by this, if any."""
+        if node == self.node:
+            return None
+        now, left = perf_counter(), self.stage
+        if left is not None:
+            self.seconds[left] = self.seconds.get(left, 0.0) + now - self._since
+            self.nodes_left[left] -= 1
+        self.node, self.stage, self._since = node, stage, now
+        return left if left is not None and not self.nodes_left[left] else None
 
 
 class RunRecorder:
     """Hooks of one run, and what the session calls at its end.
 
-    The log grows in the run's work folder, over all attempts of the run, and goes into the lake when
-    the run is committed. A run that fails leaves its objects, its log, and no manifest.
+    The log grows in the run's work folder, over all attempts of the run, and goes into the lake
+    when the run is committed. A run that fails leaves its objects, its log, and no manifest.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class RunRecorder:
         self.work = project / "data" / "work" / run_id
         self.clock = StageClock()
         self.complete = False
+        self.seconds_by_stage: dict[str, float] = {}
         self._project, self._store = project, store
         self._parameters, self._display = parameters, display
         self._datasets: dict[str, RawEvents | LakeTable] = {}
@@ -127,7 +131,9 @@ class RunRecorder:
         whole = stages.pop("__default__")
         self.complete = {n.name for n in whole.nodes} == {n.name for n in pipeline.nodes}
         for stage, part in stages.items():
-            self._stage_by_node |= {node.name: stage for node in part.nodes}
+            names = [node.name for node in part.nodes if node in pipeline.nodes]
+            self._stage_by_node |= dict.fromkeys(names, stage)
+            self.clock.nodes_left[stage] = len(names)
         outputs = {name: catalog[name] for name in pipeline.all_outputs() if name in catalog}
         self._datasets = {
             name: data for name, data in outputs.items() if isinstance(data, RawEvents | LakeTable)
@@ -154,21 +160,24 @@ class RunRecorder:
             LOGGER.info("%s: %d rows in %d objects", dataset_name, rows, len(data.objects))
 
     def _enter(self, node: Node) -> None:
-        stage = self._stage_by_node.get(node.name, node.name)
-        before = self.clock.stage
-        if self.clock.enter(stage):
-            if before is not None:
-                self._display.finished(before, self.clock.seconds[before])
-            self._display.started(stage)
+        stage = self._stage_by_node[node.name]
+        done = self.clock.enter(node.name, stage)
+        if done is not None:
+            self._display.finished(done, self.clock.seconds[done])
+        self._display.running(stage)
 
     # --- The end of the run --------------------------------------------------------------------
 
     def finish(self) -> None:
         """Close the last stage."""
-        last = self.clock.stage
-        self.clock.enter(None)
-        if last is not None:
-            self._display.finished(last, self.clock.seconds[last])
+        done = self.clock.enter(None, None)
+        self.seconds_by_stage = {
+            stage: self.clock.seconds[stage]
+            for stage in self.clock.nodes_left
+            if stage in self.clock.seconds
+        }
+        if done is not None:
+            self._display.finished(done, self.clock.seconds[done])
 
     def outputs(self) -> Outputs:
         """The objects that the run wrote, or found written by an earlier attempt."""
@@ -180,7 +189,7 @@ class RunRecorder:
         day = to_date(int(local_day(int(self.started_at.timestamp() * 1_000_000))))
         outputs = self.outputs()
         LOGGER.info("digest %s", outputs.digest)
-        times = RunTimes(self.started_at, datetime.now(UTC), self.clock.seconds)
+        times = RunTimes(self.started_at, datetime.now(UTC), self.seconds_by_stage)
         log = self.log_path.read_bytes()
         logged = put(self._store, log_key(day, self.run_id), log, log.count(b"\n"))
         checksums = checksums_document(self.run_id, outputs, logged)

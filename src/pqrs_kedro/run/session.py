@@ -34,12 +34,16 @@ class RunFailed(click.ClickException):
     """The run did not end well: one line that says where and why, exit code 1."""
 
 
-class RunAborted(click.ClickException):
-    """The run was stopped from outside."""
+class RunInterrupted(click.ClickException):
+    """Ctrl-C stopped the run."""
 
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
+    exit_code = 128 + signal.SIGINT
+
+
+class RunTerminated(click.ClickException):
+    """SIGTERM stopped the run."""
+
+    exit_code = 128 + signal.SIGTERM
 
 
 class Terminated(BaseException):
@@ -57,7 +61,7 @@ class RunSession(KedroSession):
         Raises:
             Refused: parameters or run id are not allowed; nothing was written.
             RunFailed: a stage failed, or a criterion does not hold.
-            RunAborted: Ctrl-C or SIGTERM.
+            RunInterrupted, RunTerminated: Ctrl-C, SIGTERM.
         """
         began = perf_counter()
         try:
@@ -118,11 +122,10 @@ class RunSession(KedroSession):
             result: dict[str, Any] = super().run(*args, **kwargs)
         except (KeyboardInterrupt, Terminated) as stop:
             recorder.record_failure(stop)
-            code = 143 if isinstance(stop, Terminated) else 130
-            raise RunAborted(
+            ended = RunTerminated if isinstance(stop, Terminated) else RunInterrupted
+            raise ended(
                 f"run {recorder.run_id} aborted in {recorder.clock.stage or 'start'}; give the "
-                f"same run_id to go on (log: {recorder.log_path})",
-                code,
+                f"same run_id to go on (log: {recorder.log_path})"
             ) from None
         except Exception as error:
             stage = recorder.record_failure(error)
@@ -144,7 +147,7 @@ class RunSession(KedroSession):
             display.checking()
             checking = perf_counter()
             criteria = check_acceptance(store, recorder.run_id)
-            recorder.clock.seconds["acceptance"] = perf_counter() - checking
+            recorder.seconds_by_stage["acceptance"] = perf_counter() - checking
             where["manifest"] = store.location(str(find_manifest(store, recorder.run_id)))
             self._point_to(recorder.run_id)
         else:
@@ -152,7 +155,7 @@ class RunSession(KedroSession):
                 f"part of a run; complete it with --params run_id={recorder.run_id}"
             )
             where["log"] = str(recorder.log_path)
-        seconds = {**recorder.clock.seconds, "total": perf_counter() - began}
+        seconds = {**recorder.seconds_by_stage, "total": perf_counter() - began}
         display.summary(
             recorder.run_id, outputs.digest, outputs.rows_by_layer(), seconds, criteria, where
         )
@@ -189,5 +192,3 @@ def _terminations() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
-
-

@@ -9,12 +9,19 @@ import ibis
 import pyarrow as pa
 from ibis import _
 
-from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.contracts.schema import arrow_schema
+from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.domain.calendar import FIRST_DAY, BusinessCalendar, colombian_calendar, day_number
 from pqrs_kedro.domain.channels import CHANNELS
-from pqrs_kedro.domain.statuses import CLASSIFIED, CLOSED, CLOSED_STATUSES, RADICATED, RECEIVED
-from pqrs_kedro.domain.statuses import RESPONDED, STATUSES
+from pqrs_kedro.domain.statuses import (
+    CLASSIFIED,
+    CLOSED,
+    CLOSED_STATUSES,
+    RADICATED,
+    RECEIVED,
+    RESPONDED,
+    STATUSES,
+)
 from pqrs_kedro.domain.territory import municipalities
 from pqrs_kedro.parameters import Profile, parse_parameters
 from pqrs_kedro.pipelines.expressions import end_of_local_day, local_day, local_month
@@ -78,13 +85,14 @@ def _dim_business_day(calendar: BusinessCalendar) -> pa.Table:
 
 
 def order_events(bronze_pqrs_events: ibis.Table) -> ibis.Table:
-    """Events once each, in the order of their ticket.
+    """Events once each, in the order of their ticket, without their messages and files.
 
     Of several lines with one event_id the first by (source_object, line_number) stays. Added:
     event_number, from 1 in each ticket; cycle_number, 1 and one more from each REOPENED on.
     """
+    events = bronze_pqrs_events.drop("messages", "attachments")
     by_line = ibis.window(group_by="event_id", order_by=["source_object", "line_number"])
-    repeat = bronze_pqrs_events.mutate(_repeat=ibis.row_number().over(by_line))
+    repeat = events.mutate(_repeat=ibis.row_number().over(by_line))
     unique = repeat.filter(_._repeat == 0).drop("_repeat")
     in_order = ibis.window(group_by="ticket_id", order_by=["ts", "event_id"])
     up_to_here = ibis.window(
@@ -103,14 +111,13 @@ def curate_status_events(ordered_events: ibis.Table) -> ibis.Table:
     return status.mutate(month=local_month(status.ts))
 
 
-def curate_messages(ordered_events: ibis.Table) -> ibis.Table:
+def curate_messages(bronze_pqrs_events: ibis.Table, ordered_events: ibis.Table) -> ibis.Table:
     """One row per message; key message_id = event_id and ordinal in the event.
 
     Added: role (a bot speaks in role agent), text_len in Unicode characters.
     """
-    spoken = ordered_events.select("event_id", "ticket_id", "messages").unnest(
-        "messages", offset="ordinal"
-    )
+    events = _of_ordered(bronze_pqrs_events, ordered_events)
+    spoken = events.select("event_id", "ticket_id", "messages").unnest("messages", offset="ordinal")
     message = spoken.messages
     return spoken.select(
         "event_id",
@@ -125,9 +132,10 @@ def curate_messages(ordered_events: ibis.Table) -> ibis.Table:
     ).mutate(month=local_month(_.ts))
 
 
-def curate_attachments(ordered_events: ibis.Table) -> ibis.Table:
+def curate_attachments(bronze_pqrs_events: ibis.Table, ordered_events: ibis.Table) -> ibis.Table:
     """One row per attached file; key attachment_id = event_id and ordinal in the event."""
-    attached = ordered_events.select("event_id", "ticket_id", "ts", "source", "attachments").unnest(
+    events = _of_ordered(bronze_pqrs_events, ordered_events)
+    attached = events.select("event_id", "ticket_id", "ts", "source", "attachments").unnest(
         "attachments", offset="ordinal"
     )
     file = attached.attachments
@@ -144,6 +152,12 @@ def curate_attachments(ordered_events: ibis.Table) -> ibis.Table:
     )
 
 
+def _of_ordered(bronze: ibis.Table, ordered_events: ibis.Table) -> ibis.Table:
+    """The bronze rows that stand for an event, one each."""
+    lines = ordered_events.select("source_object", "line_number")
+    return bronze.semi_join(lines, ["source_object", "line_number"])
+
+
 def _numbered(rows: ibis.Table, infix: str) -> ibis.Value:
     number = (rows.ordinal + 1).cast("string")
     padded = ibis.ifelse(number.length() < 2, ibis.literal("0").concat(number), number)
@@ -156,8 +170,8 @@ def curate_tickets(
     """One row per ticket; key ticket_id.
 
     Transformations include: instants of the first RECEIVED and RADICATED and of the last RESPONDED
-    and CLOSED; facts of the last RADICATED, CLASSIFIED and RESPONDED event; first message of a human
-    agent; due instant and breach of the last SLA cycle.
+    and CLOSED; facts of the last RADICATED, CLASSIFIED and RESPONDED event; first message of a
+    human agent; due instant and breach of the last SLA cycle.
     """
     tickets = _ticket_facts(ordered_events)
     for part in (

@@ -29,10 +29,15 @@ def create_pipeline() -> Pipeline:
                 "silver_status_events",
                 name="curate_status_events",
             ),
-            node(curate_messages, "ordered_events", "silver_messages", name="curate_messages"),
+            node(
+                curate_messages,
+                ["bronze_pqrs_events", "ordered_events"],
+                "silver_messages",
+                name="curate_messages",
+            ),
             node(
                 curate_attachments,
-                "ordered_events",
+                ["bronze_pqrs_events", "ordered_events"],
                 "silver_attachments",
                 name="curate_attachments",
             ),

@@ -35,9 +35,7 @@ def measure_sla_cycles(
         as_of=cycles.last_ordinal,
     )
     cycles = cycles.mutate(
-        term_business_days=_term(
-            cycles.base_term_business_days, cycles.extended_on_day.notnull()
-        ),
+        term_business_days=_term(cycles.base_term_business_days, cycles.extended_on_day.notnull()),
         due_ordinal=due,
     )
     return _with_outcome(cycles, dim_business_day)

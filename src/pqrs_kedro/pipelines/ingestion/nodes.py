@@ -79,9 +79,11 @@ def _instant(text: ibis.Value) -> ibis.Value:
 def _has_broken_turns(payload: ibis.Value) -> ibis.Value:
     turns = ibis.coalesce(payload.turns, payload.transcript)
     broken = turns.filter(
-        lambda turn: _instant(turn["at"]).isnull()
-        | turn["text"].isnull()
-        | ~turn["author"].isin(("citizen", "agent", "bot")).fill_null(False)
+        lambda turn: (
+            _instant(turn["at"]).isnull()
+            | turn["text"].isnull()
+            | ~turn["author"].isin(("citizen", "agent", "bot")).fill_null(False)
+        )
     )
     return broken.length() > 0
 
@@ -123,12 +125,18 @@ def _messages(accepted: ibis.Table) -> ibis.Value:
     single = ibis.cases(
         (
             payload.body.notnull(),
-            ibis.array([_message(_instant(event.ts), event.actor_role, payload.subject, payload.body)]),
+            ibis.array(
+                [_message(_instant(event.ts), event.actor_role, payload.subject, payload.body)]
+            ),
         ),
         (
             payload.observaciones.notnull(),
             ibis.array(
-                [_message(_instant(event.ts), event.actor_role, payload.asunto, payload.observaciones)]
+                [
+                    _message(
+                        _instant(event.ts), event.actor_role, payload.asunto, payload.observaciones
+                    )
+                ]
             ),
         ),
     )

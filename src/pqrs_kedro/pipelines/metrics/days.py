@@ -11,7 +11,7 @@ def list_days(
     silver_status_events: ibis.Table,
     silver_messages: ibis.Table,
     dim_business_day: ibis.Table,
-    date_min: date | str,
+    date_min: str,
 ) -> ibis.Table:
     """One row per local day from `date_min` to the last observed day, with its ordinal.
 
@@ -22,7 +22,7 @@ def list_days(
         for events in (silver_status_events, silver_messages)
     ]
     last_day = ibis.union(*last).aggregate(last_day=lambda days: days.last_day.max())
-    first = date.fromisoformat(str(date_min))
+    first = date.fromisoformat(date_min)
     calendar = dim_business_day.cross_join(last_day)
     observed = (calendar.day >= ibis.date(first)) & (calendar.day <= calendar.last_day)
     return calendar.filter(observed).select(

@@ -46,7 +46,7 @@ def count_backlog(
 ) -> ibis.Table:
     """gold_kpi_backlog_daily: open tickets at the end of the day, by type and region.
 
-    A ticket opens with RECEIVED and REOPENED and closes with CLOSED; the backlog is the running sum.
+    A ticket opens with RECEIVED and REOPENED, closes with CLOSED; the backlog is the running sum.
     """
     places = located_tickets.select("ticket_id", "pqrs_type", "region")
     moves = silver_status_events.join(places, "ticket_id")
@@ -115,7 +115,7 @@ def _summarise_hours(
 
 
 def count_transitions(silver_status_events: ibis.Table) -> ibis.Table:
-    """gold_status_transitions_daily: transitions on the day, and median hours in the status left."""
+    """gold_status_transitions_daily: transitions of the day, median hours in the status left."""
     in_order = ibis.window(group_by="ticket_id", order_by="event_number")
     entered_before = silver_status_events.ts.lag().over(in_order)
     moves = silver_status_events.mutate(entered_before=entered_before)
@@ -136,5 +136,3 @@ def _micros(start: ibis.Value, end: ibis.Value) -> ibis.Value:
 
 def _hours(micros: ibis.Value) -> ibis.Value:
     return (micros / ibis.literal(float(_MICROSECONDS_PER_HOUR))).round(6)
-
-

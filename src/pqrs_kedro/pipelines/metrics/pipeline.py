@@ -25,7 +25,9 @@ def create_pipeline() -> Pipeline:
                 name="list_days",
             ),
             node(
-                locate_tickets, ["silver_tickets", "dim_geo"], "located_tickets",
+                locate_tickets,
+                ["silver_tickets", "dim_geo"],
+                "located_tickets",
                 name="locate_tickets",
             ),
             node(

@@ -46,9 +46,7 @@ def _count_stopped(cycles: ibis.Table) -> ibis.Table:
     )
 
 
-def _count_overdue(
-    cycles: ibis.Table, days: ibis.Table, calendar: ibis.Table
-) -> ibis.Table:
+def _count_overdue(cycles: ibis.Table, days: ibis.Table, calendar: ibis.Table) -> ibis.Table:
     """Overdue cycles at the end of each day, and their business days late.
 
     Only days from the earliest possible due day (no pause, no extension) on are looked at.
@@ -82,7 +80,9 @@ def count_backlog_ageing(
     """
     spells = _open_spells(silver_status_events, located_tickets)
     spells = with_ordinal(spells, dim_business_day, {"start_ordinal": "start_day"})
-    buckets = [_bucket_moves(spells, dim_business_day, number) for number in range(len(AGE_BUCKETS))]
+    buckets = [
+        _bucket_moves(spells, dim_business_day, number) for number in range(len(AGE_BUCKETS))
+    ]
     moves = ibis.union(*buckets)
     daily = moves.group_by(["day", "pqrs_type", "age_bucket"]).aggregate(step=_.step.sum())
     keys = [

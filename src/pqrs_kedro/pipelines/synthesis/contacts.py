@@ -62,7 +62,14 @@ def event_payloads(events: EventTable) -> pl.Series:
 
 def _subjects(batch: TicketBatch) -> pl.Series:
     context = _context(batch.frame, batch.frame["external_id"], None)
-    return compose("subject", context, batch.draws.raw("text/subject", DRAWS_PER_TEXT))
+    return compose("subject", context, _text_draws(batch, "subject"))
+
+
+def _text_draws(batch: TicketBatch, kind: str) -> NDArray[np.uint64]:
+    """Draws of one text per ticket: the first decides facts, which all texts of a ticket share."""
+    draws = batch.draws.raw(f"text/{kind}", DRAWS_PER_TEXT)
+    draws[:, 0] = batch.draws.raw("text/facts")
+    return draws
 
 
 def _context(
@@ -106,8 +113,7 @@ def _petition_payloads(batch: TicketBatch, frame: pl.DataFrame, channel: int) ->
     context = _context(part, pl.repeat(None, len(part), dtype=pl.String, eager=True), None)
 
     def speak(kind: str) -> pl.Series:
-        draws = batch.draws.raw(f"text/{kind}", DRAWS_PER_TEXT)
-        return compose(kind, context, draws[of_channel])
+        return compose(kind, context, _text_draws(batch, kind)[of_channel])
 
     name = CHANNEL_IDS[channel]
     if name == "email":
@@ -266,8 +272,9 @@ def _spoken(events: EventTable, kind: str, members: Int) -> pl.DataFrame:
         _known_radicado(events, members, ticket["external_id"]),
         pl.Series([*RESOLUTION_CODES, None]).gather(events.resolution[members]),
     )
-    draws = batch.draws.raw(f"text/{kind}", DRAWS_PER_TEXT)[row]
-    text = compose(kind, context, _vary(draws, events.step[members]))
+    draws = _text_draws(batch, kind)[row]
+    draws[:, 1:] = _vary(draws[:, 1:], events.step[members])
+    text = compose(kind, context, draws)
     return pl.DataFrame({"event": members, "text": text})
 
 
@@ -278,7 +285,7 @@ def _known_radicado(events: EventTable, members: Int, external_id: pl.Series) ->
 
 
 def _vary(bits: NDArray[np.uint64], step: Int) -> NDArray[np.uint64]:
-    """Other draws for each step of a ticket, by the finaliser of SplitMix64 (Steele et al. 2014)."""
+    """Other draws for each step of a ticket: the finaliser of SplitMix64 (Steele et al. 2014)."""
     mixed = bits + step.astype(np.uint64)[:, None] * np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -103,9 +103,7 @@ def _head(kind: int) -> str:
 def _moves(actor: int, status_from: int, status_to: int) -> str:
     names = (ACTORS[actor], _STATUS_NAMES[status_from], _STATUS_NAMES[status_to])
     shown = ["null" if name is None else f'"{name}"' for name in names]
-    return (
-        f',"actor_role":{shown[0]},"status_from":{shown[1]},"status_to":{shown[2]},"attributes":'
-    )
+    return f',"actor_role":{shown[0]},"status_from":{shown[1]},"status_to":{shown[2]},"attributes":'
 
 
 def _attributes(events: EventTable, ticket: pl.DataFrame) -> pl.Series:

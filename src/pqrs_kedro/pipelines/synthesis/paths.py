@@ -7,7 +7,7 @@ one (REITERATIVA) is answered by the earlier answer: no hold.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +127,7 @@ def withdrawal_shares(profile: Profile) -> WithdrawalShares:
     """Exact shares of tacit withdrawals by enumerating the bounded walk (no simulation)."""
     arcs = tuple(LOOP_BOUNDS)
 
-    @lru_cache(maxsize=None)
+    @cache
     def shares(walker: _Walker) -> tuple[float, float]:
         if walker.status == ARCHIVED:
             return float(walker.in_cycle), float(walker.ever)

@@ -15,7 +15,6 @@ AUTHORITY_ADDRESS = "atencion@entidad.example"
 SWITCHBOARD = "+57 601 XXX X000"
 
 
-
 def json_text(value: pl.Expr) -> pl.Expr:
     """A JSON string per row, escaped as RFC 8259 asks; null stays null."""
     wrapped = pl.struct(value.alias("t")).struct.json_encode()

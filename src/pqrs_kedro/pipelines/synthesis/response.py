@@ -28,11 +28,11 @@ def late_probability(law: Response, median: float) -> float:
 
 def response_ratio(
     law: Response,
-    median: float,
+    median: float | NDArray[np.float64],
     quantile: NDArray[np.float64],
     hurry: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Response ratios at the given quantiles of the lognormal, hurried where the second draw says so.
+    """Response ratios at the given quantiles, hurried where the second draw says so.
 
     The same draws with a greater median give ratios whose lateness never ends: common random
     numbers keep a late cycle late when the requested rate rises.

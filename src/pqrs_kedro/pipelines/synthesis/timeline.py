@@ -73,7 +73,7 @@ CYCLES = 2  # one, and one more at most by reopening
 
 @dataclass(frozen=True)
 class CycleDraws:
-    """What is drawn per ticket and cycle; arrays of shape (tickets, CYCLES) unless said otherwise."""
+    """What is drawn per ticket and cycle: arrays of shape (tickets, CYCLES) unless it says."""
 
     ratio: Float
     """Response ratio x of the cycle, relative to the term that applies in it."""

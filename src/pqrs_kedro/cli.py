@@ -1,0 +1,100 @@
+"""The project's own commands, found by Kedro: `kedro reproduce`, `kedro accept`."""
+
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from kedro.framework.cli.utils import env_option
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.utils import find_kedro_project
+from rich.console import Console
+from rich.table import Table
+
+from pqrs_kedro.lake.store import Store, open_store
+from pqrs_kedro.parameters import InvalidInput, check_run_id
+from pqrs_kedro.run.manifest import RunNotFound
+
+
+@click.group(name="pqrs_kedro")
+def cli() -> None:
+    """Commands of pqrs_kedro."""
+
+
+@cli.command()
+@click.argument("run_id")
+@env_option
+def reproduce(run_id: str, env: str | None) -> None:
+    """Run RUN_ID again from its manifest and compare every count and hash.
+
+    The repetition is an ordinary run under a new run id. Exit code 1 on any difference.
+
+    Example: kedro reproduce r20260224T101530Z-3fa9c1
+    """
+    from pqrs_kedro.run.reproduce import reproduce as reproduce_run
+
+    project, store = _open(run_id, env)
+    try:
+        result = reproduce_run(project, store, run_id, env)
+    except RunNotFound as error:
+        _refuse(str(error))
+    console = _console()
+    console.print(f"\n{run_id} against its repetition {result.repetition.run_id}")
+    table = Table("table", "objects", "rows", "differing objects", box=None, padding=(0, 2, 0, 0))
+    for name, objects, rows, differing in result.by_dataset():
+        table.add_row(name, f"{objects:,}", f"{rows:,}", f"{differing:,}")
+    console.print(table)
+    for line in result.changed_inputs:
+        console.print(f"changed input  {line}")
+    for item in result.differences[:10]:
+        console.print(f"differs  {item}")
+    verdict = "different" if result.differences else "identical"
+    console.print(f"{verdict}: digest {result.original.manifest['digest']}")
+    sys.exit(1 if result.differences else 0)
+
+
+@cli.command()
+@click.argument("run_id")
+@env_option
+def accept(run_id: str, env: str | None) -> None:
+    """Check the acceptance criteria of RUN_ID against what is in the lake.
+
+    Exit code 1 if one does not hold.
+
+    Example: kedro accept r20260224T101530Z-3fa9c1
+    """
+    from pqrs_kedro.run.acceptance import check_acceptance
+
+    __, store = _open(run_id, env)
+    try:
+        criteria = check_acceptance(store, run_id)
+    except RunNotFound as error:
+        _refuse(str(error))
+    for item in criteria:
+        mark = "PASS" if item.holds else "FAIL"
+        _console().print(f"criterion {item.number}  {mark}  {item.text}: {item.finding}")
+    sys.exit(0 if all(item.holds for item in criteria) else 1)
+
+
+def _open(run_id: str, env: str | None) -> tuple[Path, Store]:
+    """The project and its lake, once the run id is known to be harmless."""
+    try:
+        check_run_id(run_id)
+    except InvalidInput as error:
+        _refuse(str(error))
+    project = Path(find_kedro_project(Path.cwd()) or Path.cwd())
+    bootstrap_project(project)
+    session = KedroSession.create(project, env=env or os.environ.get("KEDRO_ENV"))
+    root = session._get_config_loader()["globals"]["lake_root"]
+    return project, open_store(root if "://" in root else str(project / root))
+
+
+def _refuse(message: str) -> NoReturn:
+    click.echo(f"Error: {message}", err=True)
+    sys.exit(2)
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True)

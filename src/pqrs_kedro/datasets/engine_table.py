@@ -1,0 +1,38 @@
+"""A table inside the query engine as a Kedro dataset: an intermediate result, computed once."""
+
+from typing import Any
+
+import ibis
+from kedro.io.core import AbstractDataset, DatasetError
+
+from pqrs_kedro.run.engine import ENGINE, EngineSettings
+
+
+class EngineTable(AbstractDataset[ibis.Table, ibis.Table]):
+    """A temporary table of the engine, gone at the end of the run.
+
+    A lazy query that several nodes read would run once in each; saving it here runs it once.
+    """
+
+    def __init__(
+        self, *, table: str, engine: dict[str, Any] | None = None, metadata: Any = None
+    ) -> None:
+        self._table = table
+        self._engine = EngineSettings(**(engine or {}))
+        self.metadata = metadata
+
+    def save(self, data: ibis.Table) -> None:
+        """Compute the table."""
+        ENGINE.connect(self._engine).create_table(self._table, data, temp=True, overwrite=True)
+
+    def load(self) -> ibis.Table:
+        """The computed table."""
+        if not self._exists():
+            raise DatasetError(f"{self._table} is an intermediate table of a run under way")
+        return ENGINE.connect(self._engine).table(self._table)
+
+    def _exists(self) -> bool:
+        return ENGINE.is_open and self._table in ENGINE.connect(self._engine).list_tables()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"table": self._table}

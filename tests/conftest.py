@@ -1,0 +1,738 @@
+"""Working copies of the project, runs of it, and the small finished runs that many tests read.
+
+A `Project` is a copy with data of its own. It runs in this process (`run`), as the command line in a
+process of its own (`start`, `kedro`), or, for commands that end within a second, as a fork of a
+process that has imported Kedro already (`forked_kedro`). Finished runs are made once per test
+session, whatever the number of pytest workers, and are only read: a test that wants to change one
+takes a copy.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from kedro.framework.startup import bootstrap_project
+from numpy._core import _multiarray_umath as numpy_kernels
+from tests.oracle.builder import RawEvent, ticket_events, write_lake
+from tests.oracle.curation import parse_events, read_events
+from tests.oracle.metrics import Run as OracleRun
+
+from pqrs_kedro.contracts.tables import TABLES
+from pqrs_kedro.run.engine import ENGINE
+from pqrs_kedro.run.session import RunSession
+
+ROOT = Path(__file__).resolve().parents[1]
+STAGES_AFTER_RAW = ("ingestion", "curation", "metrics", "reporting")
+CHANNELS = ("email", "webform", "chat", "call")
+
+# In CI the same examples every time; at a desk new ones, and those that failed before.
+hypothesis.settings.register_profile(
+    "ci", derandomize=True, deadline=None, database=None, print_blob=True
+)
+hypothesis.settings.register_profile("desk", deadline=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+
+# Projects
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left: exit code, and the text on standard output and standard error."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Project:
+    """A working copy of the project."""
+
+    path: Path
+
+    @property
+    def data(self) -> Path:
+        return self.path / "data"
+
+    @property
+    def lake(self) -> Path:
+        return self.data / "lake"
+
+    def files(self) -> list[str]:
+        """Every file under data/."""
+        return sorted(p.relative_to(self.data).as_posix() for p in self.data.rglob("*.*"))
+
+    def environment(self, changed: Mapping[str, str] | None = None) -> dict[str, str]:
+        """This process's environment without what would name another project or run."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("KEDRO_", "PQRS_"))}
+        return {**kept, "PYTHONPATH": str(self.path / "src"), **(changed or {})}
+
+    def start(
+        self, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """`python -m kedro` in a process of its own, not waited for."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "kedro", *arguments],
+            cwd=self.path,
+            env=self.environment(environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+
+    def kedro(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Outcome:
+        """`python -m kedro` in a process of its own."""
+        return ended(self.start(*arguments, environment=environment))
+
+    @contextmanager
+    def session(self, **parameters: Any) -> Iterator[RunSession]:
+        """A session in this process, with `--params`; the import path is put back afterwards."""
+        path, environment = list(sys.path), dict(os.environ)
+        bootstrap_project(self.path)
+        try:
+            with RunSession.create(self.path, runtime_params=parameters) as session:
+                yield session
+        finally:
+            ENGINE.close()
+            sys.path[:] = path
+            os.environ.clear()
+            os.environ.update(environment)
+
+    def run(self, *pipelines: str, **parameters: Any) -> "Run":
+        """Run some pipelines, or all, in this process."""
+        with self.session(**parameters) as session:
+            session.run(pipeline_names=list(pipelines) or None)
+            return Run(self, session.session_id)
+
+
+def ended(process: subprocess.Popen[str], timeout: float = 300) -> Outcome:
+    """Wait for a process; one that does not end in time is killed."""
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+    return Outcome(process.returncode, out, err)
+
+
+def params(**parameters: object) -> tuple[str, str]:
+    """The `--params` option of a command."""
+    return "--params", ",".join(f"{name}={value}" for name, value in parameters.items())
+
+
+def copy_project(folder: Path) -> Project:
+    """A working copy without data."""
+    folder.mkdir(parents=True)
+    for name in ("pyproject.toml", ".telemetry"):
+        shutil.copy2(ROOT / name, folder)
+    for name in ("src", "conf"):
+        leave_out = shutil.ignore_patterns("__pycache__", "local")
+        shutil.copytree(ROOT / name, folder / name, ignore=leave_out)
+    (folder / "conf/local").mkdir()
+    return Project(folder)
+
+
+@pytest.fixture
+def make_project(tmp_path: Path) -> Callable[[], Project]:
+    """Makes working copies of the project."""
+    return lambda: copy_project(tmp_path / f"project-{len(list(tmp_path.iterdir()))}")
+
+
+# Runs
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run left in the lake of its project."""
+
+    project: Project
+    run_id: str
+
+    @property
+    def lake(self) -> Path:
+        return self.project.lake
+
+    @property
+    def is_committed(self) -> bool:
+        return bool(list(self.lake.glob(f"manifests/day=*/run_id={self.run_id}/manifest.json")))
+
+    def document(self, name: str) -> dict[str, Any]:
+        """`manifest.json` or `checksums.json`."""
+        (path,) = self.lake.glob(f"manifests/day=*/run_id={self.run_id}/{name}")
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return content
+
+    @property
+    def digest(self) -> str:
+        return str(self.document("manifest.json")["digest"])
+
+    def raw_objects(self) -> list[Path]:
+        return sorted(self.lake.glob(f"raw/pqrs/source=*/day=*/run_id={self.run_id}/events.jsonl"))
+
+    def data_objects(self) -> list[Path]:
+        """All data objects: everything but manifests and logs."""
+        found = self.lake.rglob(f"run_id={self.run_id}/*.*")
+        documents = ("manifests", "logs")
+        return sorted(p for p in found if p.relative_to(self.lake).parts[0] not in documents)
+
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of every data object, by its key without the run."""
+        return {
+            logical(path.relative_to(self.lake)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in self.data_objects()
+        }
+
+    def table(self, name: str) -> pa.Table:
+        """All rows of a table, with the partition columns of the path."""
+        table = TABLES[name]
+        hive = "".join(f"/{part}=*" for part in table.partitions)
+        pattern = f"{table.path}{hive}/run_id={self.run_id}/part-*.parquet"
+        parts = [_with_partitions(path) for path in sorted(self.lake.glob(pattern))]
+        if not parts:
+            return pa.table({column: [] for column in (*table.partitions, *table.columns)})
+        return pa.concat_tables(parts)
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """All rows of a table, as plain values."""
+        rows: list[dict[str, Any]] = self.table(name).to_pylist()
+        return rows
+
+
+def _with_partitions(path: Path) -> pa.Table:
+    # ParquetFile, not read_table: that would take run_id from the path for a column.
+    rows = pq.ParquetFile(path).read()
+    for part in path.parts:
+        name, _, value = part.partition("=")
+        if value and name != "run_id":
+            cell = date.fromisoformat(value) if name == "day" else value
+            rows = rows.append_column(name, pa.repeat(pa.scalar(cell), len(rows)))
+    return rows
+
+
+def logical(key: Path) -> str:
+    """A key without its run."""
+    return "/".join(part for part in key.parts if not part.startswith("run_id="))
+
+
+# Runs made once per test session
+
+
+def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first worker to ask for it makes; the others wait."""
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder, done = base / name, base / f"{name}.done"
+    with (base / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            make(folder)
+            done.touch()
+    return folder
+
+
+# Received over a weekend and the holiday of Monday 12 January (Epiphany).
+DOCUMENTO: dict[str, Any] = {
+    "profile": "documento_v1",
+    "date_min": "2026-01-08",
+    "date_max": "2026-01-12",
+    "volume_scale": 0.1,
+}
+# Received over New Year.
+LEY1755: dict[str, Any] = {
+    **DOCUMENTO,
+    "profile": "ley1755",
+    "date_min": "2025-12-30",
+    "date_max": "2026-01-03",
+}
+
+
+@pytest.fixture(scope="session")
+def documento_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run of documento_v1: some 500 tickets of five days. To be read only."""
+
+    def make(folder: Path) -> None:
+        copy_project(folder).run(run_id="documento", **DOCUMENTO)
+
+    return Run(Project(_once(tmp_path_factory, "documento", make)), "documento")
+
+
+@pytest.fixture(scope="session")
+def ley1755_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run of ley1755: some 500 tickets of five days. To be read only."""
+
+    def make(folder: Path) -> None:
+        copy_project(folder).run(run_id="ley", **LEY1755)
+
+    return Run(Project(_once(tmp_path_factory, "ley1755", make)), "ley")
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param("documento_run", id="documento_v1", marks=pytest.mark.xdist_group("doc")),
+        pytest.param("ley1755_run", id="ley1755", marks=pytest.mark.xdist_group("ley")),
+    ],
+)
+def small_run(request: pytest.FixtureRequest) -> Run:
+    """Each of the finished runs. To be read only."""
+    run: Run = request.getfixturevalue(request.param)
+    return run
+
+
+@dataclass(frozen=True)
+class CommandRun:
+    """A run that the command line made, and what the command printed."""
+
+    run: Run
+    outcome: Outcome
+
+
+@pytest.fixture(scope="session")
+def elsewhere_run(tmp_path_factory: pytest.TempPathFactory) -> CommandRun:
+    """The run of `documento_run` by the command line, with everything else different."""
+    environment = {
+        "TZ": "Pacific/Auckland",
+        "PYTHONHASHSEED": "4711",
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+    }
+    option = params(
+        run_id="elsewhere",
+        workers=2,
+        days_per_chunk=1,
+        **{"engine.threads": 1, "engine.memory_limit": "300MB"},
+        **DOCUMENTO,
+    )
+
+    def make(folder: Path) -> None:
+        project = copy_project(folder)
+        outcome = project.kedro("run", *option, environment=environment)
+        printed = {"code": outcome.code, "out": outcome.out, "err": outcome.err}
+        (folder / "outcome.json").write_text(json.dumps(printed), encoding="utf-8")
+
+    folder = _once(tmp_path_factory, "elsewhere", make)
+    outcome = Outcome(**json.loads((folder / "outcome.json").read_text(encoding="utf-8")))
+    return CommandRun(Run(Project(folder), "elsewhere"), outcome)
+
+
+@dataclass(frozen=True)
+class ContinuedRun:
+    """A run in two parts: the command of the first, what it left, and the whole."""
+
+    run: Run
+    first: Outcome
+    files_after_first: list[str]
+    disabled: str
+
+
+@pytest.fixture(scope="session")
+def continued_run(tmp_path_factory: pytest.TempPathFactory) -> ContinuedRun:
+    """The run of `documento_run`: its synthesis alone without NumPy's wide kernels, then the rest.
+
+    NumPy's features are switched off before it is imported, hence in a process of its own.
+    """
+    found = [f for f in numpy_kernels.__cpu_dispatch__ if numpy_kernels.__cpu_features__[f]]
+    disabled = " ".join(found)
+    option = params(run_id="continued", **DOCUMENTO)
+
+    def make(folder: Path) -> None:
+        project = copy_project(folder)
+        outcome = project.kedro(
+            "run",
+            "--pipelines",
+            "synthesis",
+            *option,
+            environment={"NPY_DISABLE_CPU_FEATURES": disabled},
+        )
+        left = {"code": outcome.code, "out": outcome.out, "err": outcome.err}
+        content = {"first": left, "files": project.files()}
+        (folder / "first.json").write_text(json.dumps(content), encoding="utf-8")
+        project.run(run_id="continued", **DOCUMENTO)
+
+    folder = _once(tmp_path_factory, "continued", make)
+    content = json.loads((folder / "first.json").read_text(encoding="utf-8"))
+    run = Run(Project(folder), "continued")
+    return ContinuedRun(run, Outcome(**content["first"]), content["files"], disabled)
+
+
+# Hand-made tickets
+
+# A ticket of type BREVE (three business days) radicated on Friday 27 March: its days are 30 and 31
+# March and 1 April. Monday 23 March, 2 and 3 April and 1 May are holidays.
+_BREVE = """
+    2026-03-27 09:00  RECEIVED     +carta.PDF:120 +foto.final.jpeg:8
+    2026-03-27 09:10  RADICATED    05001
+    2026-03-27 10:00  CLASSIFIED   BREVE
+    2026-03-27 11:00  ASSIGNED
+    2026-03-27 12:00  IN_PROGRESS
+"""
+# The same over the last days: due on Friday 15 May, the last observed day.
+_LATEST = """
+    2026-05-12 09:00  RECEIVED
+    2026-05-12 09:10  RADICATED    54001
+    2026-05-12 10:00  CLASSIFIED   BREVE
+"""
+_PETICION = _BREVE.replace("BREVE", "PETICION")
+LAST_OBSERVED_DAY = date(2026, 5, 15)
+
+STORIES: dict[str, str] = {
+    "the_whole_path_and_the_last_observed_day": """
+        2026-04-24 08:00  RECEIVED
+        2026-04-24 16:59  RADICATED    88001
+        2026-04-27 08:00  CLASSIFIED   PETICION
+        2026-04-27 09:00  ASSIGNED
+        2026-04-28 09:00  IN_PROGRESS
+        2026-04-29 11:00  MESSAGE      +respuesta_parcial.docx:33
+        2026-05-06 09:00  RESPONDED
+        2026-05-07 09:00  CLOSED
+        2026-05-15 10:00  ARCHIVED
+    """,
+    "received_on_a_saturday_and_closed_in_the_last_microsecond": """
+        2026-03-28 10:00  RECEIVED
+        2026-03-28 10:05  RADICATED
+        2026-03-28 11:00  CLASSIFIED  BREVE
+        2026-04-01 23:59:59.999999  CLOSED
+    """,
+    "late_by_0_business_days_on_a_holiday": _BREVE + "2026-04-02 00:00  CLOSED",
+    "due_on_friday_stopped_on_saturday": """
+        2026-03-24 09:00  RECEIVED
+        2026-03-24 09:10  RADICATED    08001
+        2026-03-24 10:00  CLASSIFIED  BREVE
+        2026-03-28 08:30  RESPONDED
+        2026-03-28 09:00  CLOSED
+    """,
+    "due_on_friday_stopped_on_friday": """
+        2026-03-24 09:00  RECEIVED
+        2026-03-24 09:10  RADICATED    08001
+        2026-03-24 10:00  CLASSIFIED  BREVE
+        2026-03-27 23:30  RESPONDED
+        2026-03-27 23:40  CLOSED
+    """,
+    "fifteen_business_days_over_easter": _PETICION + "2026-04-21 16:00  CLOSED",
+    "hold_over_a_weekend_and_holidays": _BREVE
+    + """
+        2026-03-31 09:00  ON_HOLD
+        2026-04-06 09:00  IN_PROGRESS
+        2026-04-07 09:00  RESPONDED
+        2026-04-07 10:00  CLOSED
+    """,
+    "hold_after_the_due_day": _BREVE
+    + """
+        2026-04-06 09:00  ON_HOLD
+        2026-04-07 09:00  IN_PROGRESS
+        2026-04-08 08:00  RESPONDED
+        2026-04-08 09:00  CLOSED
+    """,
+    "hold_from_the_due_day_on": _BREVE
+    + """
+        2026-04-01 09:00  ON_HOLD
+        2026-04-07 09:00  IN_PROGRESS
+        2026-04-08 09:00  RESPONDED
+        2026-04-09 09:00  CLOSED
+    """,
+    "two_holds_the_second_on_the_due_day_that_the_first_made": _BREVE
+    + """
+        2026-03-30 09:00  ON_HOLD
+        2026-03-31 09:00  IN_PROGRESS
+        2026-04-06 09:00  ON_HOLD
+        2026-04-08 09:00  RESPONDED    DESISTIMIENTO_TACITO
+        2026-04-08 10:00  CLOSED
+    """,
+    "two_holds_the_second_after_the_due_day": _BREVE
+    + """
+        2026-03-30 09:00  ON_HOLD
+        2026-03-31 09:00  IN_PROGRESS
+        2026-04-07 09:00  ON_HOLD
+        2026-04-08 09:00  IN_PROGRESS
+        2026-04-09 09:00  RESPONDED
+        2026-04-09 10:00  CLOSED
+    """,
+    "hold_within_one_day": _BREVE
+    + """
+        2026-03-31 09:00  ON_HOLD
+        2026-03-31 12:00  IN_PROGRESS
+        2026-04-01 09:00  RESPONDED
+        2026-04-06 10:00  CLOSED
+    """,
+    "extension_on_the_due_day": _BREVE
+    + """
+        2026-04-01 17:00  TERM_EXTENDED  6
+        2026-04-08 08:00  RESPONDED      PRORROGA
+        2026-04-08 09:00  CLOSED
+    """,
+    "extension_one_day_too_late": _BREVE
+    + """
+        2026-04-02 09:00  TERM_EXTENDED  6
+        2026-04-08 08:00  RESPONDED
+        2026-04-08 09:00  CLOSED
+    """,
+    "extension_in_time_because_of_an_earlier_hold": _BREVE
+    + """
+        2026-03-30 09:00  ON_HOLD
+        2026-03-31 09:00  IN_PROGRESS
+        2026-04-06 09:00  TERM_EXTENDED  6
+        2026-04-09 08:00  RESPONDED
+        2026-04-09 09:00  CLOSED
+    """,
+    "extension_judged_without_the_days_a_hold_will_still_add": _BREVE
+    + """
+        2026-04-01 09:00  ON_HOLD
+        2026-04-02 09:00  TERM_EXTENDED  6
+        2026-04-07 09:00  IN_PROGRESS
+        2026-04-07 16:00  RESPONDED
+        2026-04-07 17:00  CLOSED
+    """,
+    "hold_within_the_extended_term": _BREVE
+    + """
+        2026-04-01 09:00  TERM_EXTENDED  6
+        2026-04-06 09:00  ON_HOLD
+        2026-04-08 09:00  IN_PROGRESS
+        2026-04-10 17:00  CLOSED
+    """,
+    "a_second_extension_adds_nothing": _BREVE
+    + """
+        2026-03-30 09:00  TERM_EXTENDED  6
+        2026-03-31 09:00  TERM_EXTENDED  12
+        2026-04-08 17:00  CLOSED
+    """,
+    "extension_too_late_then_nothing_more": _BREVE + "2026-04-06 09:00  TERM_EXTENDED  6",
+    "reopened_on_a_saturday_after_an_extension": _BREVE
+    + """
+        2026-03-30 09:00  TERM_EXTENDED  6
+        2026-03-31 09:00  RESPONDED
+        2026-03-31 10:00  CLOSED
+        2026-04-04 10:00  REOPENED
+        2026-04-06 09:00  IN_PROGRESS
+        2026-04-10 09:00  RESPONDED
+        2026-04-10 10:00  CLOSED
+        2026-04-10 11:00  ARCHIVED
+    """,
+    "closed_reopened_and_closed_in_one_day_with_holds_in_both_cycles": _BREVE
+    + """
+        2026-03-30 09:00  ON_HOLD
+        2026-03-31 09:00  IN_PROGRESS
+        2026-04-06 08:00  RESPONDED
+        2026-04-06 09:00  CLOSED
+        2026-04-06 10:00  REOPENED
+        2026-04-06 11:00  IN_PROGRESS
+        2026-04-06 12:00  RESPONDED
+        2026-04-06 13:00  IN_PROGRESS
+        2026-04-07 09:00  ON_HOLD
+        2026-04-09 09:00  IN_PROGRESS
+        2026-04-15 09:00  RESPONDED
+        2026-04-15 10:00  CLOSED
+    """,
+    "reopened_and_still_open": _BREVE
+    + """
+        2026-03-31 09:00  RESPONDED
+        2026-03-31 10:00  CLOSED
+        2026-05-14 10:00  REOPENED
+    """,
+    "answered_twice_with_a_hold_between": _BREVE
+    + """
+        2026-03-30 09:00  RESPONDED
+        2026-03-30 10:00  IN_PROGRESS
+        2026-03-31 09:00  ON_HOLD
+        2026-04-06 09:00  IN_PROGRESS
+        2026-04-07 09:00  RESPONDED
+        2026-04-07 10:00  CLOSED
+    """,
+    "classified_again_and_cited": _BREVE
+    + """
+        2026-03-28 09:00  ASSIGNED
+        2026-03-28 10:00  CLASSIFIED  PETICION
+        2026-03-30 09:00  RESPONDED   REITERATIVA
+        2026-03-30 10:00  CLOSED
+    """,
+    "unknown_geography": """
+        2026-03-29 08:00  RECEIVED
+        2026-03-29 08:01  RADICATED
+        2026-03-30 08:00  CLASSIFIED  PETICION
+        2026-03-30 09:00  RESPONDED   TRASLADO
+        2026-04-05 09:00  CLOSED
+    """,
+    "two_events_at_one_instant": _BREVE
+    + """
+        2026-03-31 09:00  RESPONDED
+        2026-03-31 09:00  CLOSED
+        2026-03-31 09:00  ARCHIVED
+    """,
+    "over_the_turn_of_a_local_month": """
+        2026-03-31 23:59:59.999999  RECEIVED  +sin_extension:1
+        2026-04-01 00:00  RADICATED   97001
+        2026-04-01 00:00:00.000001  CLASSIFIED  BREVE
+        2026-04-30 23:59  RESPONDED
+        2026-05-01 00:00  CLOSED
+    """,
+    "open_and_long_overdue": _BREVE,
+    "open_and_long_overdue_of_the_other_type": _PETICION + "2026-04-01 09:00 MESSAGE",
+    "open_and_due_on_the_last_day": _LATEST,
+    "open_and_not_due": _LATEST.replace("BREVE", "PETICION"),
+    "open_on_hold_and_so_not_due": _LATEST + "2026-05-13 09:00  ON_HOLD",
+    "open_on_hold_from_the_due_day_on": _LATEST + "2026-05-15 09:00  ON_HOLD",
+    "open_on_hold_since_after_the_due_day": _BREVE + "2026-04-06 09:00  ON_HOLD",
+    "open_on_hold_for_weeks_and_due_again_each_day": _BREVE + "2026-04-01 09:00  ON_HOLD",
+    "open_with_an_extension": _LATEST + "2026-05-15 09:00  TERM_EXTENDED  6",
+    "answered_but_not_closed": _LATEST + "2026-05-14 09:00  RESPONDED",
+    "received_only": "2026-05-13 22:00  RECEIVED",
+    "radicated_only": "2026-05-13 22:00  RECEIVED\n2026-05-14 08:00  RADICATED  11001",
+}
+
+
+def story_lines() -> list[RawEvent]:
+    """The raw events of all stories, over all channels."""
+    return [
+        line
+        for number, story in enumerate(STORIES.values(), start=1)
+        for line in ticket_events(
+            story,
+            ticket=number,
+            channel=CHANNELS[number % len(CHANNELS)],
+            priority=("ALTA", "MEDIA", "BAJA")[number % 3],
+            cited_external_id="20251000000072" if "REITERATIVA" in story else None,
+        )
+    ]
+
+
+STORY_TYPES: dict[str, dict[str, Any]] = {
+    "BREVE": {"name": "Breve", "share": 0.5, "term_business_days": 3, "webform_code": 1},
+    "PETICION": {"name": "Petición", "share": 0.5, "term_business_days": 15, "webform_code": 2},
+}
+STORY_DATES = {"date_min": "2026-03-20", "date_max": "2026-05-13"}
+
+
+def base_profiles() -> dict[str, Any]:
+    """The profiles of conf/base as they are written; only `documento_v1` is written out in full."""
+    text = (ROOT / "conf/base/parameters_profiles.yml").read_text(encoding="utf-8")
+    profiles: dict[str, Any] = yaml.safe_load(text)["profiles"]
+    return profiles
+
+
+def _run_stories(folder: Path, stop_status: str) -> None:
+    """Everything after the raw layer, on the stories; one line in five is in its object twice."""
+    project = copy_project(folder)
+    profile = {**base_profiles()["documento_v1"], "stop_status": stop_status, "types": STORY_TYPES}
+    settings = yaml.safe_dump({"profiles": {"stories": profile}}, allow_unicode=True)
+    (project.path / "conf/local/parameters_stories.yml").write_text(settings, encoding="utf-8")
+    for path in write_lake(project.lake, "stories", story_lines()):
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join([*lines, b"\n", *lines[::5]]))
+    project.run(*STAGES_AFTER_RAW, run_id="stories", profile="stories", **STORY_DATES)
+
+
+@pytest.fixture(scope="session")
+def stories_stopped_by_closed(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run on the stories whose clock stops at CLOSED. To be read only."""
+    folder = _once(tmp_path_factory, "stories-closed", lambda f: _run_stories(f, "CLOSED"))
+    return Run(Project(folder), "stories")
+
+
+@pytest.fixture(scope="session")
+def stories_stopped_by_responded(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run on the stories whose clock stops at RESPONDED. To be read only."""
+    folder = _once(tmp_path_factory, "stories-responded", lambda f: _run_stories(f, "RESPONDED"))
+    return Run(Project(folder), "stories")
+
+
+# The oracle's view
+
+# Natural regions by department code (domain facts, section 7).
+REGIONS = {
+    "Caribe": "08 13 20 23 44 47 70",
+    "Insular": "88",
+    "Pacífica": "19 27 52 76",
+    "Orinoquía": "50 81 85 99",
+    "Amazonía": "18 86 91 94 95 97",
+    "Andina": "05 11 15 17 25 41 54 63 66 68 73",
+}
+_REGION_BY_PREFIX = {code: region for region, codes in REGIONS.items() for code in codes.split()}
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A run, and what the oracle knows of it from its raw events alone."""
+
+    run: Run
+    oracle: OracleRun
+
+    @cached_property
+    def requested_pct(self) -> dict[str, float]:
+        """The breach rate asked for, in total and of every type."""
+        return dict.fromkeys(("total", *self.oracle.types), 9.5)
+
+
+def _oracle(events: list[Any], date_min: str, profile: Mapping[str, Any]) -> OracleRun:
+    terms = {code: item["term_business_days"] for code, item in profile["types"].items()}
+    stop = profile["stop_status"]
+    first = date.fromisoformat(date_min)
+    return OracleRun(events, first, terms, CHANNELS, _REGION_BY_PREFIX, stop)
+
+
+def _observe_run(run: Run, profile: str, date_min: str) -> Observed:
+    events = read_events(run.lake, run.run_id)
+    return Observed(run, _oracle(events, date_min, base_profiles()[profile]))
+
+
+def _observe_stories(run: Run, stop_status: str) -> Observed:
+    profile = {"stop_status": stop_status, "types": STORY_TYPES}
+    events = parse_events(story_lines())
+    return Observed(run, _oracle(events, STORY_DATES["date_min"], profile))
+
+
+@pytest.fixture(scope="session")
+def observed_documento(documento_run: Run) -> Observed:
+    return _observe_run(documento_run, "documento_v1", DOCUMENTO["date_min"])
+
+
+@pytest.fixture(scope="session")
+def observed_ley1755(ley1755_run: Run) -> Observed:
+    return _observe_run(ley1755_run, "ley1755", LEY1755["date_min"])
+
+
+@pytest.fixture(scope="session")
+def observed_stories_closed(stories_stopped_by_closed: Run) -> Observed:
+    return _observe_stories(stories_stopped_by_closed, "CLOSED")
+
+
+@pytest.fixture(scope="session")
+def observed_stories_responded(stories_stopped_by_responded: Run) -> Observed:
+    return _observe_stories(stories_stopped_by_responded, "RESPONDED")
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param(f"observed_{name}", id=name, marks=pytest.mark.xdist_group(group))
+        for name, group in (
+            ("documento", "doc"),
+            ("ley1755", "ley"),
+            ("stories_closed", "stories"),
+            ("stories_responded", "stories"),
+        )
+    ],
+)
+def observed(request: pytest.FixtureRequest) -> Observed:
+    """Each run that the oracle recomputes: two generated ones, and the hand-made tickets twice."""
+    found: Observed = request.getfixturevalue(request.param)
+    return found

@@ -1,0 +1,300 @@
+"""What a run may be told: everything else is refused with one line for a person."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from tests.unit.scenarios import PROFILES, base_values, parameters, values_with
+
+from pqrs_kedro.parameters import InvalidInput, check_run_id, parse_parameters
+from pqrs_kedro.run.identity import config_hash
+
+CALENDAR = ("2017-01-01", "2039-06-30")
+
+
+def refusal(values: dict[str, Any]) -> str:
+    """The message with which the values are refused; always one line."""
+    with pytest.raises(InvalidInput) as caught:
+        parse_parameters(values)
+    message = str(caught.value)
+    assert message.splitlines() == [message]
+    return message
+
+
+def refused_value(name: str, value: Any) -> str:
+    return refusal(values_with(name, value))
+
+
+# --- What is allowed ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_the_configuration_of_the_project_is_valid(name: str):
+    typed = parameters(profile=name)
+    assert typed.chosen_profile == typed.profiles[name]
+    assert (typed.date_min, typed.date_max) == (date(2026, 1, 1), date(2026, 1, 31))
+    assert typed.run_id is None
+
+
+def test_the_profiles_have_the_documented_types_terms_and_clocks():
+    document, law = (parameters(profile=name).chosen_profile for name in PROFILES)
+    assert (document.stop_status, law.stop_status) == ("CLOSED", "RESPONDED")
+    terms = {name: item.term_business_days for name, item in document.types.items()}
+    assert terms == {"PETICION": 15, "QUEJA": 10, "RECLAMO": 8, "SUGERENCIA": 20}
+    terms = {name: item.term_business_days for name, item in law.types.items()}
+    assert (terms["PETICION"], terms["SOLICITUD_INFORMACION"], terms["CONSULTA"]) == (15, 10, 30)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("seed", 0, id="least_seed"),
+        pytest.param("seed", 2**63 - 1, id="greatest_seed"),
+        pytest.param("breach_rate", 0.02, id="least_breach_rate"),
+        pytest.param("breach_rate", 0.40, id="greatest_breach_rate"),
+        pytest.param("volume_scale", 0.001, id="a_thousandth_of_the_volume"),
+        pytest.param("volume_scale", 1, id="a_whole_volume_scale"),
+        pytest.param("date_max", "2026-01-01", id="a_run_of_one_day"),
+        pytest.param("date_max", "2039-06-30", id="last_day_of_the_calendar"),
+        pytest.param("run_id", None, id="no_run_id"),
+        pytest.param("run_id", "r20260224T101530Z-3fa9c1", id="a_made_run_id"),
+        pytest.param("run_id", "A", id="run_id_of_one_letter"),
+        pytest.param("run_id", "a" * 64, id="run_id_of_64_letters"),
+        pytest.param("run_id", "Prueba_2-b", id="run_id_with_all_kinds_of_characters"),
+    ],
+)
+def test_values_at_the_edge_of_what_is_allowed_are_taken(name: str, value: Any):
+    parse_parameters(values_with(name, value))
+
+
+def test_parameters_cannot_be_changed_afterwards():
+    with pytest.raises(ValueError, match="frozen"):
+        parameters().seed = 7  # type: ignore[misc]
+
+
+# --- What is refused ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        pytest.param("seed", "abc", ["'abc'", "whole number"], id="seed_of_letters"),
+        pytest.param("seed", 1e5, ["100000.0", "whole number"], id="seed_in_powers_of_ten"),
+        pytest.param("seed", True, ["True", "whole number"], id="seed_true"),
+        pytest.param("seed", None, ["None", "whole number"], id="seed_empty"),
+        pytest.param("seed", -1, ["-1", "0"], id="seed_negative"),
+        pytest.param("seed", 2**63, [str(2**63)], id="seed_of_64_bits"),
+        pytest.param("date_min", "2016-12-31", ["2016-12-31", *CALENDAR], id="date_too_early"),
+        pytest.param("date_max", "2039-07-01", ["2039-07-01", *CALENDAR], id="date_too_late"),
+        pytest.param("date_min", "2026-02-30", ["2026-02-30", "date"], id="no_such_date"),
+        pytest.param("date_min", "enero", ["enero", "date"], id="date_in_words"),
+        pytest.param("breach_rate", 0.019, ["0.019", "0.02"], id="breach_rate_too_low"),
+        pytest.param("breach_rate", 0.41, ["0.41", "0.4"], id="breach_rate_too_high"),
+        pytest.param("breach_rate", "alta", ["'alta'", "number"], id="breach_rate_in_words"),
+        pytest.param("breach_rate", float("nan"), ["nan"], id="breach_rate_not_a_number"),
+        pytest.param("volume_scale", 0, ["0", "greater than 0"], id="no_volume"),
+        pytest.param("volume_scale", -1, ["-1", "greater than 0"], id="negative_volume"),
+        pytest.param("volume_scale", 101, ["101", "100"], id="volume_beyond_all_bounds"),
+        pytest.param("volume_scale", float("inf"), ["inf"], id="infinite_volume"),
+        pytest.param("workers", 0, ["0", "1"], id="no_worker"),
+        pytest.param("workers", True, ["True", "whole number"], id="workers_true"),
+        pytest.param("days_per_chunk", 32, ["32", "31"], id="chunk_longer_than_a_month"),
+        pytest.param("profile", "ley1775", ["'ley1775'", *PROFILES], id="unknown_profile"),
+        pytest.param("profile", "a\nb", [*PROFILES], id="profile_of_two_lines"),
+        pytest.param("profile", 3, ["3", "string"], id="profile_by_number"),
+        pytest.param("engine.memory_limit", "lots", ["'lots'", "MB|GB"], id="memory_in_words"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name_with_what_is_allowed(
+    name: str, value: Any, said: list[str]
+):
+    message = refused_value(name, value)
+    assert message.startswith(f"{name}: ")
+    assert [text for text in said if text not in message] == []
+
+
+def test_a_run_does_not_end_before_it_begins():
+    message = refusal(base_values(date_min="2026-02-01", date_max="2026-01-31"))
+    assert message == "date_max: 2026-01-31 is before date_min 2026-02-01"
+
+
+def test_a_missing_parameter_is_named():
+    values = base_values()
+    del values["seed"]
+    assert refusal(values).startswith("seed: ")
+
+
+# --- Unknown names ------------------------------------------------------------------------------
+
+DOCUMENT = "profiles.documento_v1"
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        pytest.param("sed", ["seed", "date_min", "volume_scale"], id="top_level"),
+        pytest.param("engine.thread", ["threads", "memory_limit"], id="engine"),
+        pytest.param(f"{DOCUMENT}.volum", ["volume", "types", "stop_status"], id="profile"),
+        pytest.param(f"{DOCUMENT}.volume.per_dya", ["per_day", "holiday"], id="volume"),
+        pytest.param(
+            f"{DOCUMENT}.segments.on_hold.mean", ["median", "sigma", "unit"], id="duration"
+        ),
+        pytest.param(
+            f"{DOCUMENT}.types.PETICION.term", ["share", "term_business_days"], id="pqrs_type"
+        ),
+        pytest.param(f"{DOCUMENT}.channels.email.hours", ["hour", "weekday"], id="channel"),
+        pytest.param(
+            f"{DOCUMENT}.channels.email.radication.mean", ["median", "sigma"], id="radication"
+        ),
+        pytest.param(
+            f"{DOCUMENT}.channels.chat.first_reply.mean", ["median", "sigma"], id="first_reply"
+        ),
+    ],
+)
+def test_an_unknown_name_is_refused_with_its_path_and_the_names_known_there(
+    path: str, known: list[str]
+):
+    message = refused_value(path, 1)
+    place, _, listed = message.partition(": unknown parameter; known here: ")
+    assert place == path
+    assert set(known) <= set(listed.split(", "))
+    assert ("seed" in listed) is ("." not in path)
+
+
+def test_an_unknown_name_of_two_lines_is_refused_in_one():
+    refusal(base_values() | {"seed\nrun": 1})
+
+
+# --- Run ids ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "run_id",
+    [
+        pytest.param("../x", id="folder_above"),
+        pytest.param("a/b", id="folder_below"),
+        pytest.param("a\\b", id="backslash"),
+        pytest.param("..", id="dots"),
+        pytest.param("a b", id="space_inside"),
+        pytest.param(" a", id="space_before"),
+        pytest.param("a ", id="space_after"),
+        pytest.param("", id="empty"),
+        pytest.param("a" * 65, id="65_letters"),
+        pytest.param("1a", id="digit_first"),
+        pytest.param("-a", id="dash_first"),
+        pytest.param("_a", id="underscore_first"),
+        pytest.param("a\n", id="newline_at_the_end"),
+        pytest.param("a\0", id="null_character"),
+        pytest.param("año", id="accented_letter"),
+        pytest.param("ｒ1", id="wide_letter"),
+        pytest.param("r１", id="wide_digit"),
+        pytest.param("run=1", id="hive_partition"),
+        pytest.param("a'b", id="quote"),
+        pytest.param("a*", id="glob"),
+        pytest.param(7, id="number"),
+        pytest.param(True, id="boolean"),
+        pytest.param(["a"], id="list"),
+    ],
+)
+def test_a_run_id_that_is_no_safe_path_is_refused(run_id: Any):
+    message = refused_value("run_id", run_id)
+    assert message.startswith(f"run_id: {run_id!r} is not allowed; use 1 to 64 characters")
+    with pytest.raises(InvalidInput):
+        check_run_id(run_id)
+
+
+# --- Profiles -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        pytest.param("types.PETICION.share", 0.4, "add up to 1, not 1.1", id="types"),
+        pytest.param("channels.email.share", 0.3043, "add up to 1, not 0.9", id="channels"),
+        pytest.param("priority.ALTA", 0.2, "add up to 1, not 1.1", id="priorities"),
+        pytest.param("transitions.ASSIGNED.CLASSIFIED", 0.09, "not 1.01", id="transitions"),
+        pytest.param("priority.ALTA", -0.1, "-0.1", id="negative_share"),
+        pytest.param("types.PETICION.share", float("nan"), "nan", id="share_not_a_number"),
+        pytest.param(
+            "transitions.ASSIGNED", {"IN_PROGRESS": 0.9, "CLOSED": 0.1}, "CLASSIFIED",
+            id="unknown_transition",
+        ),
+        pytest.param("transitions.RECEIVED", {"RADICATED": 1.0}, "RECEIVED", id="fixed_transition"),
+        pytest.param("priority", {"ALTA": 0.5, "MEDIA": 0.5}, "BAJA", id="priority_left_out"),
+        pytest.param("types.Petición", 1, "types.Petición", id="type_that_is_none"),
+        pytest.param("types.PETICION.term_business_days", 0, "0", id="no_term"),
+        pytest.param("types.PETICION.term_business_days", 61, "60", id="term_too_long"),
+        pytest.param("stop_status", "ARCHIVED", "'CLOSED' or 'RESPONDED'", id="other_clock"),
+        pytest.param("volume.month", [1.0] * 11, "12", id="eleven_months"),
+        pytest.param("peaks.days", [10, 5], "first value", id="peak_limits_reversed"),
+        pytest.param("peaks.days", [5, 91], "fit in every_days", id="peak_longer_than_its_period"),
+        pytest.param("segments.on_hold.unit", "days", "'days'", id="unknown_unit"),
+    ],
+)  # fmt: skip
+def test_an_impossible_profile_is_refused(path: str, value: Any, said: str):
+    message = refused_value(f"{DOCUMENT}.{path}", value)
+    assert message.startswith(f"{DOCUMENT}.{path.split('.')[0]}")
+    assert said in message
+
+
+def test_a_type_code_is_in_capital_letters():
+    values = base_values()
+    types = values["profiles"]["documento_v1"]["types"]
+    types["Petición"] = types.pop("PETICION")
+    assert "'Petición' must be capital letters" in refusal(values)
+
+
+def test_shares_of_resolutions_that_exceed_the_whole_are_refused():
+    values = values_with(f"{DOCUMENT}.resolutions.transfer", 0.6)
+    values["profiles"]["documento_v1"]["resolutions"]["repeated"] = 0.6
+    assert refusal(values).startswith(f"{DOCUMENT}.resolutions: ")
+
+
+@pytest.mark.parametrize("index", ["weekday", "hour"])
+def test_a_channel_that_never_receives_anything_is_refused(index: str):
+    width = {"weekday": 7, "hour": 24}[index]
+    message = refused_value(f"{DOCUMENT}.channels.chat.{index}", [0] * width)
+    assert message.startswith(f"{DOCUMENT}.channels.chat")
+
+
+def test_a_profile_that_is_not_chosen_is_checked_too():
+    assert refused_value("profiles.ley1755.stop_status", "X").startswith("profiles.ley1755")
+
+
+# --- The identity of the configuration ----------------------------------------------------------
+
+
+def hash_of(values: dict[str, Any]) -> str:
+    return config_hash(parse_parameters(values))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        pytest.param("breach_rate", 0.1, id="breach_rate"),
+        pytest.param("volume_scale", 0.5, id="volume_scale"),
+        pytest.param("profile", "ley1755", id="profile"),
+        pytest.param(f"{DOCUMENT}.volume.per_day", 1151, id="a_fact_of_the_profile"),
+        pytest.param(f"{DOCUMENT}.segments.on_hold.sigma", 0.81, id="a_deep_fact"),
+    ],
+)
+def test_a_parameter_that_can_change_the_data_changes_the_configurations_hash(
+    path: str, value: Any
+):
+    assert hash_of(values_with(path, value)) != hash_of(base_values())
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        pytest.param("run_id", "other", id="run_id"),
+        pytest.param("workers", 2, id="workers"),
+        pytest.param("days_per_chunk", 7, id="days_per_chunk"),
+        pytest.param("engine.memory_limit", "2GB", id="engine"),
+        pytest.param("profiles.ley1755.volume.per_day", 900, id="a_profile_not_chosen"),
+    ],
+)
+def test_a_parameter_that_cannot_change_the_data_leaves_the_configurations_hash(
+    path: str, value: Any
+):
+    assert hash_of(values_with(path, value)) == hash_of(base_values())
