@@ -49,6 +49,12 @@ hypothesis.settings.register_profile("desk", deadline=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # ibis 12.0 with duckdb 1.5, where a table is written in batches.
+    message = r"fetch_record_batch\(\) is deprecated:DeprecationWarning:ibis\.backends\.duckdb"
+    config.addinivalue_line("filterwarnings", f"ignore:{message}")
+
+
 # Projects
 
 

@@ -116,7 +116,8 @@ def curate_messages(bronze_pqrs_events: ibis.Table, ordered_events: ibis.Table) 
 
     Added: role (a bot speaks in role agent), text_len in Unicode characters.
     """
-    events = _of_ordered(bronze_pqrs_events, ordered_events)
+    speaking = bronze_pqrs_events.filter(_.messages.notnull())
+    events = _of_ordered(speaking, ordered_events)
     spoken = events.select("event_id", "ticket_id", "messages").unnest("messages", offset="ordinal")
     message = spoken.messages
     return spoken.select(
@@ -134,7 +135,8 @@ def curate_messages(bronze_pqrs_events: ibis.Table, ordered_events: ibis.Table) 
 
 def curate_attachments(bronze_pqrs_events: ibis.Table, ordered_events: ibis.Table) -> ibis.Table:
     """One row per attached file; key attachment_id = event_id and ordinal in the event."""
-    events = _of_ordered(bronze_pqrs_events, ordered_events)
+    with_files = bronze_pqrs_events.filter(_.attachments.length() > 0)
+    events = _of_ordered(with_files, ordered_events)
     attached = events.select("event_id", "ticket_id", "ts", "source", "attachments").unnest(
         "attachments", offset="ordinal"
     )

@@ -1,5 +1,7 @@
 """What is said in each event: texts, times and files, as payloads of the ticket's channel."""
 
+from collections.abc import Callable
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -7,8 +9,9 @@ from scipy import special
 
 from pqrs_kedro.domain.calendar import end_of_local_day, local_day
 from pqrs_kedro.domain.channels import CHANNEL_IDS
-from pqrs_kedro.domain.statuses import RESOLUTION_CODES
+from pqrs_kedro.domain.statuses import REPEATED, RESOLUTION_CODES
 from pqrs_kedro.pipelines.synthesis import payloads
+from pqrs_kedro.pipelines.synthesis.codes import IN_PROGRESS, ON_HOLD, RECEIVED, REOPENED, RESPONDED
 from pqrs_kedro.pipelines.synthesis.draws import to_uniform
 from pqrs_kedro.pipelines.synthesis.events import (
     ACTORS,
@@ -22,13 +25,6 @@ from pqrs_kedro.pipelines.synthesis.events import (
 from pqrs_kedro.pipelines.synthesis.identifiers import instants
 from pqrs_kedro.pipelines.synthesis.texts import DRAWS_PER_TEXT, compose
 from pqrs_kedro.pipelines.synthesis.tickets import TicketBatch
-from pqrs_kedro.pipelines.synthesis.timeline import (
-    IN_PROGRESS,
-    ON_HOLD,
-    RECEIVED,
-    REOPENED,
-    RESPONDED,
-)
 
 Int = NDArray[np.int64]
 
@@ -40,6 +36,16 @@ _SPOKEN = {
     (None, RESPONDED): "response",
     (None, REOPENED): "reopen_request",
 }
+# Facts of a ticket that texts may speak of.
+_SPOKEN_OF = (
+    "pqrs_type",
+    "topic",
+    "municipio",
+    "full_name",
+    "anonymous",
+    "external_id",
+    "cited_external_id",
+)
 _FILE_TYPES = ("pdf", "pdf", "pdf", "jpg", "jpg", "png", "docx", "xlsx")
 _FILE_MEDIAN_KB = 350.0
 _PLATFORMS = ("sitio_web", "app_movil", "mensajeria")
@@ -55,7 +61,7 @@ def event_payloads(events: EventTable) -> pl.Series:
     """JSON of each event's payload; null where the channel's system exports none."""
     subjects = _subjects(events.batch)
     parts = [_petitions(events, subjects), _later_messages(events, subjects)]
-    spoken = pl.concat(parts).sort("event")
+    spoken = pl.concat(parts)
     payload = pl.repeat(None, len(events.row), dtype=pl.String, eager=True)
     return payload.scatter(spoken["event"], spoken["payload"])
 
@@ -108,41 +114,73 @@ def _petitions(events: EventTable, subjects: pl.Series) -> pl.DataFrame:
 
 
 def _petition_payloads(batch: TicketBatch, frame: pl.DataFrame, channel: int) -> pl.DataFrame:
-    of_channel = np.flatnonzero((frame["source"] == CHANNEL_IDS[channel]).to_numpy())
-    part = frame[of_channel]
-    context = _context(part, pl.repeat(None, len(part), dtype=pl.String, eager=True), None)
+    members = np.flatnonzero((frame["source"] == CHANNEL_IDS[channel]).to_numpy())
+    part = frame[members]
+    repeated = part["cited_external_id"].is_not_null()
+    no_radicado = pl.repeat(None, len(part), dtype=pl.String, eager=True)
+    context = _context(part, no_radicado, labels((REPEATED, None), (~repeated).to_numpy() * -1))
 
     def speak(kind: str) -> pl.Series:
-        return compose(kind, context, _text_draws(batch, kind)[of_channel])
+        return compose(kind, context, _text_draws(batch, kind)[members])
 
-    name = CHANNEL_IDS[channel]
-    if name == "email":
-        return _with_payload(
-            part.with_columns(text=speak("petition_body")), payloads.email_payload()
-        )
-    if name == "webform":
-        spoken = part.with_columns(text=speak("petition_body"))
-        return _with_payload(spoken, payloads.webform_petition())
-    received = batch.received_at[of_channel]
-    if name == "chat":
-        texts = {
-            "opening": speak("chat_opening"),
-            "bot_greeting": speak("bot_greeting"),
-            "text": speak("citizen_detail"),
-            "bot_handoff": speak("bot_handoff"),
-        }
-        times = _chat_times(batch, of_channel, received)
-        platform = (batch.draws.raw("chat/platform") % np.uint64(len(_PLATFORMS)))[of_channel]
-        spoken = part.with_columns(
-            **texts,
-            **times,
-            platform=labels(_PLATFORMS, platform.astype(np.int64)),
-            csat=pl.lit(None, dtype=pl.Int64),
-        )
-        return _with_payload(spoken, payloads.chat_session())
-    texts = {"text": speak("call_citizen"), "agent_text": speak("call_agent")}
-    spoken = part.with_columns(**texts, **_call_times(batch, of_channel, received))
+    return _PETITIONS[CHANNEL_IDS[channel]](batch, part, members, speak)
+
+
+_Speak = Callable[[str], pl.Series]
+
+
+def _email_petition(
+    batch: TicketBatch, part: pl.DataFrame, members: Int, speak: _Speak
+) -> pl.DataFrame:
+    spoken = part.with_columns(text=speak("petition_body"))
+    return _with_payload(spoken, payloads.email_payload(payloads.files()))
+
+
+def _webform_petition(
+    batch: TicketBatch, part: pl.DataFrame, members: Int, speak: _Speak
+) -> pl.DataFrame:
+    spoken = part.with_columns(text=speak("petition_body"))
+    return _with_payload(spoken, payloads.webform_petition())
+
+
+def _chat_petition(
+    batch: TicketBatch, part: pl.DataFrame, members: Int, speak: _Speak
+) -> pl.DataFrame:
+    spoken = part.with_columns(
+        opening=speak("chat_opening"),
+        bot_greeting=speak("bot_greeting"),
+        text=speak("citizen_detail"),
+        bot_handoff=speak("bot_handoff"),
+        platform=_platforms(batch).gather(members),
+        csat=pl.lit(None, dtype=pl.Int64),
+        **_chat_times(batch, members, batch.received_at[members]),
+    )
+    return _with_payload(spoken, payloads.chat_session())
+
+
+def _call_petition(
+    batch: TicketBatch, part: pl.DataFrame, members: Int, speak: _Speak
+) -> pl.DataFrame:
+    spoken = part.with_columns(
+        text=speak("call_citizen"),
+        agent_text=speak("call_agent"),
+        **_call_times(batch, members, batch.received_at[members]),
+    )
     return _with_payload(spoken, payloads.call_record())
+
+
+_PETITIONS = {
+    "email": _email_petition,
+    "webform": _webform_petition,
+    "chat": _chat_petition,
+    "call": _call_petition,
+}
+
+
+def _platforms(batch: TicketBatch) -> pl.Series:
+    """The platform of each ticket's chats."""
+    index = batch.draws.raw("chat/platform") % np.uint64(len(_PLATFORMS))
+    return labels(_PLATFORMS, index.astype(np.int64))
 
 
 def _with_payload(frame: pl.DataFrame, payload: pl.Expr) -> pl.DataFrame:
@@ -210,19 +248,17 @@ def _later_messages(events: EventTable, subjects: pl.Series) -> pl.DataFrame:
     event = frame["event"].to_numpy()
     row = events.row[event]
     received = np.flatnonzero(events.status_to == RECEIVED)
-    no_file = pl.lit(None, dtype=pl.String)
-    frame = events.batch.frame[row].hstack(frame).with_columns(
+    ticket = events.batch.frame.select("source", "email", "phone_masked")[row]
+    frame = ticket.hstack(frame).with_columns(
         event_id=events.event_id.gather(event),
         first_event_id=events.event_id.gather(received).gather(row),
         ts=instants(events.at[event]),
         actor_role=labels(ACTORS, events.actor[event]),
         subject=pl.concat_str(pl.lit("Re: "), pl.lit(subjects.gather(row))),
-        **{f"file_{n}": no_file for n in (1, 2, 3)},
-        **{f"size_{n}": pl.lit(None, dtype=pl.Int64) for n in (1, 2, 3)},
         **_later_contact(events, event),
     )  # fmt: skip
     by_channel = (
-        ("email", payloads.email_payload()),
+        ("email", payloads.email_payload(payloads.NO_FILES)),
         ("webform", payloads.webform_message()),
         ("chat", payloads.chat_message()),
         ("call", payloads.call_message()),
@@ -236,14 +272,13 @@ def _later_messages(events: EventTable, subjects: pl.Series) -> pl.DataFrame:
 def _later_contact(events: EventTable, event: Int) -> dict[str, pl.Series]:
     """Facts of later chats and calls: platform, satisfaction, times, recognition confidence."""
     batch, row = events.batch, events.row[event]
-    platform = batch.draws.raw("chat/platform") % np.uint64(len(_PLATFORMS))
     grade = (batch.draws.raw("chat/csat") % np.uint64(12)).astype(np.int64)[row]
     graded = (events.status_to[event] == RESPONDED) & (grade < 5)
     at = events.at[event]
     ended = at + _seconds_between(batch, "call/later", (60, 420))[row] * SECOND
     hundredths = pl.Series(_seconds_between(batch, "call/asr", (70, 98))[row])
     return {
-        "platform": labels(_PLATFORMS, platform.astype(np.int64)[row]),
+        "platform": _platforms(batch).gather(row),
         "csat": pl.select(pl.when(pl.Series(graded)).then(pl.Series(grade + 1))).to_series(),
         "answered_at": instants(at),
         "ended_at": instants(_same_day(at, ended)),
@@ -266,7 +301,7 @@ def _speaking_events(events: EventTable) -> list[tuple[str, Int]]:
 def _spoken(events: EventTable, kind: str, members: Int) -> pl.DataFrame:
     """Columns event (index) and text of the events in which a kind of text is spoken."""
     batch, row = events.batch, events.row[members]
-    ticket = batch.frame[row]
+    ticket = batch.frame.select(*_SPOKEN_OF)[row]
     context = _context(
         ticket,
         _known_radicado(events, members, ticket["external_id"]),

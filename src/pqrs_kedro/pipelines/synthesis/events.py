@@ -16,10 +16,7 @@ from pqrs_kedro.domain.statuses import (
     TACIT_WITHDRAWAL,
     TRANSFER,
 )
-from pqrs_kedro.pipelines.synthesis.identifiers import uuid7
-from pqrs_kedro.pipelines.synthesis.paths import END, REPEATED_PETITION, TRANSFERRED
-from pqrs_kedro.pipelines.synthesis.tickets import TicketBatch, to_utc_microseconds
-from pqrs_kedro.pipelines.synthesis.timeline import (
+from pqrs_kedro.pipelines.synthesis.codes import (
     ARCHIVED,
     IN_PROGRESS,
     ON_HOLD,
@@ -27,8 +24,11 @@ from pqrs_kedro.pipelines.synthesis.timeline import (
     RECEIVED,
     REOPENED,
     RESPONDED,
-    lognormal_seconds,
 )
+from pqrs_kedro.pipelines.synthesis.identifiers import uuid7
+from pqrs_kedro.pipelines.synthesis.paths import END, REPEATED_PETITION, TRANSFERRED
+from pqrs_kedro.pipelines.synthesis.segments import lognormal_seconds
+from pqrs_kedro.pipelines.synthesis.tickets import TicketBatch, to_utc_microseconds
 
 Int = NDArray[np.int64]
 Bool = NDArray[np.bool_]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pqrs_kedro.domain.calendar import local_day
 from pqrs_kedro.domain.statuses import REPEATED, RESOLUTION_CODES, STATUS_IDS
 from pqrs_kedro.domain.terms import EXTENSION_FACTOR
+from pqrs_kedro.pipelines.synthesis.codes import CLASSIFIED, RADICATED, RESPONDED
 from pqrs_kedro.pipelines.synthesis.contacts import event_payloads
 from pqrs_kedro.pipelines.synthesis.events import (
     ACTORS,
@@ -23,7 +24,6 @@ from pqrs_kedro.pipelines.synthesis.events import (
 from pqrs_kedro.pipelines.synthesis.identifiers import instants
 from pqrs_kedro.pipelines.synthesis.payloads import NULL, json_number, json_object, json_plain
 from pqrs_kedro.pipelines.synthesis.tickets import TicketBatch
-from pqrs_kedro.pipelines.synthesis.timeline import CLASSIFIED, RADICATED, RESPONDED
 
 _STATUS_NAMES = (*STATUS_IDS, None)
 

@@ -48,7 +48,10 @@ def json_array(*items: pl.Expr) -> pl.Expr:
     )
 
 
-def _files(name_key: str, size_key: str) -> pl.Expr:
+NO_FILES = pl.lit("[]")
+
+
+def files(name_key: str = "file_name", size_key: str = "size_kb") -> pl.Expr:
     """The files of an event as a JSON array: columns file_<n> and size_<n>, null for none."""
     return json_array(
         *(
@@ -72,8 +75,8 @@ def _turn(at: str, author: str | pl.Expr, text: str) -> pl.Expr:
     )
 
 
-def email_payload() -> pl.Expr:
-    """An e-mail; columns: event_id, ts, actor_role, email, subject, text, first_event_id, files."""
+def email_payload(attachments: pl.Expr) -> pl.Expr:
+    """An e-mail; columns: event_id, first_event_id, ts, actor_role, email, subject, text."""
     citizen = pl.col("actor_role") == "citizen"
     address = pl.col("email")
     office = pl.lit(AUTHORITY_ADDRESS)
@@ -91,7 +94,7 @@ def email_payload() -> pl.Expr:
                 pl.when(pl.col("event_id") != pl.col("first_event_id")).then(reply_to)
             ),
             "received_timestamp": json_plain(pl.col("ts")),
-            "attachments": _files("file_name", "size_kb"),
+            "attachments": attachments,
         }
     )
 
@@ -130,7 +133,7 @@ def webform_petition() -> pl.Expr:
             "codigoTema": json_number(pl.col("webform_topic")),
             "asunto": json_text(pl.col("subject")),
             "observaciones": json_text(pl.col("text")),
-            "documentos": _files("nombre", "tamanoKb"),
+            "documentos": files("nombre", "tamanoKb"),
             "anonimo": pl.when(named).then(pl.lit("false")).otherwise(pl.lit("true")),
         }
     )
@@ -142,12 +145,12 @@ def webform_message() -> pl.Expr:
         {
             "asunto": json_text(pl.col("subject")),
             "observaciones": json_text(pl.col("text")),
-            "documentos": _files("nombre", "tamanoKb"),
+            "documentos": NO_FILES,
         }
     )
 
 
-def _chat(turns: pl.Expr, handoff: pl.Expr) -> pl.Expr:
+def _chat(turns: pl.Expr, handoff: pl.Expr, attachments: pl.Expr) -> pl.Expr:
     return json_object(
         {
             "session_id": json_plain(pl.col("event_id")),
@@ -155,7 +158,7 @@ def _chat(turns: pl.Expr, handoff: pl.Expr) -> pl.Expr:
             "bot_handoff_at": handoff,
             "turns": turns,
             "csat": json_number(pl.col("csat")),
-            "attachments": _files("file_name", "size_kb"),
+            "attachments": attachments,
         }
     )
 
@@ -168,15 +171,15 @@ def chat_session() -> pl.Expr:
         _turn("detail_at", "citizen", "text"),
         _turn("handoff_at", "bot", "bot_handoff"),
     )
-    return _chat(turns, json_plain(pl.col("handoff_at")))
+    return _chat(turns, json_plain(pl.col("handoff_at")), files())
 
 
 def chat_message() -> pl.Expr:
     """One later turn of a chat case."""
-    return _chat(json_array(_turn("ts", pl.col("actor_role"), "text")), NULL)
+    return _chat(json_array(_turn("ts", pl.col("actor_role"), "text")), NULL, NO_FILES)
 
 
-def _call(transcript: pl.Expr) -> pl.Expr:
+def _call(transcript: pl.Expr, attachments: pl.Expr) -> pl.Expr:
     return json_object(
         {
             "call_id": json_plain(pl.col("event_id")),
@@ -189,7 +192,7 @@ def _call(transcript: pl.Expr) -> pl.Expr:
             "transcript": transcript,
             # Hundredths, as text: the same digits on every machine.
             "asr_confidence": pl.concat_str(pl.lit("0."), pl.col("asr_hundredths")),
-            "attachments": _files("file_name", "size_kb"),
+            "attachments": attachments,
         }
     )
 
@@ -199,10 +202,11 @@ def call_record() -> pl.Expr:
     return _call(
         json_array(
             _turn("answered_at", "citizen", "text"), _turn("agent_at", "agent", "agent_text")
-        )
+        ),
+        files(),
     )
 
 
 def call_message() -> pl.Expr:
     """A later call on the case: one speaker's words."""
-    return _call(json_array(_turn("ts", pl.col("actor_role"), "text")))
+    return _call(json_array(_turn("ts", pl.col("actor_role"), "text")), NO_FILES)

@@ -22,6 +22,7 @@ from pqrs_kedro.pipelines.synthesis.arrivals import (
     Arrivals,
     draw_arrivals,
 )
+from pqrs_kedro.pipelines.synthesis.codes import REOPENED
 from pqrs_kedro.pipelines.synthesis.draws import DayDraws, choose
 from pqrs_kedro.pipelines.synthesis.identifiers import radicado, uuid7
 from pqrs_kedro.pipelines.synthesis.paths import (
@@ -34,16 +35,9 @@ from pqrs_kedro.pipelines.synthesis.paths import (
 )
 from pqrs_kedro.pipelines.synthesis.personas import PERSONA_DRAWS, personas
 from pqrs_kedro.pipelines.synthesis.response import response_ratio
+from pqrs_kedro.pipelines.synthesis.segments import CYCLES, Cases, CycleDraws, lognormal_seconds
 from pqrs_kedro.pipelines.synthesis.texts import TOPICS
-from pqrs_kedro.pipelines.synthesis.timeline import (
-    CYCLES,
-    REOPENED,
-    Cases,
-    CycleDraws,
-    Timeline,
-    build_timeline,
-    lognormal_seconds,
-)
+from pqrs_kedro.pipelines.synthesis.timeline import Timeline, build_timeline
 
 # A repeated petition cites one of the tickets received in this many days before it.
 CITED_WITHIN_DAYS = 60

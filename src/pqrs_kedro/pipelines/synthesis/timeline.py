@@ -16,7 +16,6 @@ other segments in proportion to lognormal weights.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
 from pqrs_kedro.domain.calendar import (
@@ -26,81 +25,42 @@ from pqrs_kedro.domain.calendar import (
     SECONDS_PER_DAY,
     BusinessCalendar,
 )
-from pqrs_kedro.domain.statuses import STATUS_CODE
 from pqrs_kedro.domain.terms import (
     COMPLETION_REQUEST_DAYS,
     EXTENSION_FACTOR,
     TRANSFER_DAYS,
     same_date_next_month,
 )
-from pqrs_kedro.parameters import Lognormal, Profile
-from pqrs_kedro.pipelines.synthesis.paths import END, Paths
+from pqrs_kedro.parameters import Profile
+from pqrs_kedro.pipelines.synthesis.codes import (
+    ARCHIVED,
+    ASSIGNED,
+    CLASSIFIED,
+    IN_PROGRESS,
+    ON_HOLD,
+    RECEIVED,
+    REOPENED,
+    RESPONDED,
+)
+from pqrs_kedro.pipelines.synthesis.paths import END
+from pqrs_kedro.pipelines.synthesis.segments import (
+    UNIT_SECONDS,
+    Cases,
+    CycleDraws,
+    Float,
+    Int,
+    Steps,
+    Targets,
+    lognormal_seconds,
+    plan_steps,
+    plan_targets,
+)
 
-Int = NDArray[np.int64]
-Float = NDArray[np.float64]
-Bool = NDArray[np.bool_]
-
-UNIT_SECONDS = {
-    "minutes": 60,
-    "calendar_days": SECONDS_PER_DAY,
-    "office_hours": 3600,
-    "office_days": OFFICE_SECONDS,
-}
-CAP_SHARE = 0.25
 LEAST_WORK_SHARE = 0.02
-REFERENCE_TERM = 15  # the early segments' medians are those of a 15-day term
-TRANSFER_EARLY_DAYS = 3
-WEIGHT_SIGMA = 0.8
-_WEIGHT_GRID = 10_000
 _GAP = 60  # seconds kept free for every event that must fit before a hold
 _FRIDAY = 4
 _NO_POSITION = -1
 _NO_LIMIT = np.iinfo(np.int64).max
-
-RECEIVED = STATUS_CODE["RECEIVED"]
-RADICATED = STATUS_CODE["RADICATED"]
-CLASSIFIED = STATUS_CODE["CLASSIFIED"]
-ASSIGNED = STATUS_CODE["ASSIGNED"]
-IN_PROGRESS = STATUS_CODE["IN_PROGRESS"]
-ON_HOLD = STATUS_CODE["ON_HOLD"]
-RESPONDED = STATUS_CODE["RESPONDED"]
-CLOSED = STATUS_CODE["CLOSED"]
-REOPENED = STATUS_CODE["REOPENED"]
-ARCHIVED = STATUS_CODE["ARCHIVED"]
-
-CYCLES = 2  # one, and one more at most by reopening
-
-
-@dataclass(frozen=True)
-class CycleDraws:
-    """What is drawn per ticket and cycle: arrays of shape (tickets, CYCLES) unless it says."""
-
-    ratio: Float
-    """Response ratio x of the cycle, relative to the term that applies in it."""
-    quantile: Float
-    """Quantile of the ratio, used where the ratio itself does not apply (transfer, withdrawal)."""
-    duration: Float
-    """Uniform draws, one per step of the path: shape (tickets, MAX_PATH_LENGTH)."""
-    office_time: Float
-    """Uniform draws for a time of day in office hours, one per step."""
-    announcement: Float
-    """Uniform draw per ticket for the moment of an extension, shape (tickets,)."""
-
-
-@dataclass(frozen=True)
-class Cases:
-    """Facts of the tickets: path, reception, term and how the answer is out of the ordinary."""
-
-    path: Paths
-    received: Int
-    """Local second of reception."""
-    radication: Int
-    """Seconds from reception to radication, on the clock of `radication_in_office`."""
-    radication_in_office: Bool
-    term: Int
-    """Business days of the ticket's type."""
-    transferred: Bool
-    extended: Bool
 
 
 @dataclass(frozen=True)
@@ -113,166 +73,13 @@ class Timeline:
     """When the extension is announced, shape (tickets,)."""
 
 
-def lognormal_seconds(law: Lognormal, uniform: Float) -> Int:
-    """Whole seconds, at least one, at the given quantiles of the law."""
-    z = special.ndtri(uniform)
-    seconds = law.median * UNIT_SECONDS[law.unit] * np.exp(law.sigma * z)
-    return np.maximum(np.rint(seconds).astype(np.int64), 1)
-
-
 def build_timeline(
     profile: Profile, calendar: BusinessCalendar, cases: Cases, draws: CycleDraws
 ) -> Timeline:
     """Instants of every status of every ticket, in the order of the path."""
-    plan = _plan_steps(profile, cases.path)
-    targets = _grid_targets(profile, calendar, cases, draws, plan)
+    plan = plan_steps(profile, cases.path)
+    targets = plan_targets(profile, cases, draws, plan)
     return _Clockwork(profile, calendar, cases, draws, plan, targets).run()
-
-
-@dataclass(frozen=True)
-class _Steps:
-    """What happens between status j - 1 and status j; arrays of shape (tickets, path length)."""
-
-    cycle: Int
-    early: Bool
-    hold: Bool
-    close: Bool
-    shared: Bool
-    counts: Bool
-    """The step ends on the cycle's grid: inside the cycle and not after its stop."""
-
-
-def _plan_steps(profile: Profile, path: Paths) -> _Steps:
-    before = np.roll(path, 1, axis=1)
-    before[:, 0] = END
-    present = path != END
-    cycle = np.cumsum(path == REOPENED, axis=1)
-    stop_is_closed = profile.stop_status == "CLOSED"
-    radicated = np.cumsum(before == RADICATED, axis=1) > 0
-    started = (radicated & (cycle == 0)) | ((cycle > 0) & (path != REOPENED))
-    worked = _seen_in_cycle(before == IN_PROGRESS, cycle)
-    answered = _seen_in_cycle(before == RESPONDED, cycle)
-    # A reopening's own step leaves CLOSED too, but is the first of the next cycle.
-    closed = _seen_in_cycle((before == CLOSED) & (path != REOPENED), cycle)
-    running = started & present & ~closed & (stop_is_closed | ~answered)
-    hold = (before == ON_HOLD) & present
-    close = (path == CLOSED) & (before == RESPONDED)
-    early = running & ~worked
-    return _Steps(
-        cycle=cycle,
-        early=early,
-        hold=hold,
-        close=close,
-        shared=running & ~early & ~hold & ~close,
-        counts=running,
-    )
-
-
-def _seen_in_cycle(flag: Bool, cycle: Int) -> Bool:
-    """Whether the flag has been set at or before each step, within the step's cycle."""
-    return _running_sum(flag, cycle) > 0
-
-
-def _running_sum(values: NDArray[np.generic], cycle: Int) -> Int:
-    """Sums up to and including each step, starting anew with each cycle."""
-    sums = [np.cumsum(values * (cycle == number), axis=1) for number in range(CYCLES)]
-    return np.where(cycle == 0, *sums).astype(np.int64)
-
-
-@dataclass(frozen=True)
-class _Targets:
-    """Drawn durations and grid positions of the steps, before the clocks run."""
-
-    early: Int
-    """Office seconds of each early step, capped."""
-    weight: Int
-    """Cumulative weight of the shared steps within the cycle, up to and including each."""
-    weight_total: Int
-    """Weight of all shared steps of the cycle, per ticket and cycle."""
-    close: Int
-    """Office seconds from RESPONDED to CLOSED."""
-    holds: Int
-    """Holds inside each cycle, shape (tickets, CYCLES)."""
-    holds_after: Int
-    """Holds of the cycle that begin after each step."""
-    withdrawn: Bool
-    """The cycle stops with or after a tacit withdrawal, shape (tickets, CYCLES)."""
-
-
-def _grid_targets(
-    profile: Profile,
-    calendar: BusinessCalendar,
-    cases: Cases,
-    draws: CycleDraws,
-    steps: _Steps,
-) -> _Targets:
-    path, cycle = cases.path, steps.cycle
-    holding = steps.counts & (path == ON_HOLD)
-    holds = _per_cycle(holding, cycle)
-    seen = _running_sum(holding, cycle)
-    weights = np.where(steps.shared, _weights(draws.duration), 0)
-    withdrawal = steps.counts & steps.hold & (path == RESPONDED)
-    return _Targets(
-        early=_early_durations(profile, cases, draws, steps),
-        weight=_running_sum(weights, cycle),
-        weight_total=np.maximum(_per_cycle(weights, cycle), 1),
-        close=_close_durations(profile, cases, draws),
-        holds=holds,
-        holds_after=np.take_along_axis(holds, np.minimum(cycle, CYCLES - 1), axis=1) - seen,
-        withdrawn=_per_cycle(withdrawal, cycle) > 0,
-    )
-
-
-def _per_cycle(values: NDArray[np.generic], cycle: Int) -> Int:
-    """Sums over the steps of each cycle, shape (tickets, CYCLES)."""
-    return np.stack(
-        [np.sum(values * (cycle == number), axis=1) for number in range(CYCLES)], axis=1
-    ).astype(np.int64)
-
-
-def _weights(uniform: Float) -> Int:
-    weights = np.exp(WEIGHT_SIGMA * special.ndtri(uniform))
-    return np.maximum(np.rint(weights * _WEIGHT_GRID).astype(np.int64), 1)
-
-
-def _cap(cases: Cases) -> Int:
-    """A quarter of the term, in office seconds."""
-    return np.rint(CAP_SHARE * cases.term * OFFICE_SECONDS).astype(np.int64)
-
-
-def _early_durations(profile: Profile, cases: Cases, draws: CycleDraws, steps: _Steps) -> Int:
-    laws = profile.segments
-    path = cases.path
-    drawn = np.zeros(path.shape, dtype=np.int64)
-    before = np.roll(path, 1, axis=1)
-    for origin, target, law in (
-        (RADICATED, CLASSIFIED, laws.radicated_to_classified),
-        (CLASSIFIED, ASSIGNED, laws.classified_to_assigned),
-        (ASSIGNED, IN_PROGRESS, laws.assigned_to_in_progress),
-        (ASSIGNED, CLASSIFIED, laws.assigned_to_in_progress),
-        (REOPENED, IN_PROGRESS, laws.reopened_to_in_progress),
-    ):
-        members = steps.early & (before == origin) & (path == target)
-        drawn[members] = lognormal_seconds(law, draws.duration[members])
-    scaled = np.maximum(drawn * cases.term[:, None] // REFERENCE_TERM, steps.early)
-    limit = np.where(cases.transferred, TRANSFER_EARLY_DAYS * OFFICE_SECONDS, _NO_LIMIT)
-    limit = np.minimum(_cap(cases), limit)
-    return _capped(scaled, steps.cycle, limit)
-
-
-def _capped(durations: Int, cycle: Int, limit: Int) -> Int:
-    """Durations shrunk in proportion where their sum in a cycle exceeds the limit."""
-    sums = np.take_along_axis(_per_cycle(durations, cycle), np.minimum(cycle, CYCLES - 1), axis=1)
-    shrunk = np.maximum(durations * limit[:, None] // np.maximum(sums, 1), durations > 0)
-    return np.where(sums > limit[:, None], shrunk, durations)
-
-
-def _close_durations(profile: Profile, cases: Cases, draws: CycleDraws) -> Int:
-    drawn = lognormal_seconds(profile.segments.responded_to_closed, draws.duration)
-    if profile.stop_status != "CLOSED":
-        return drawn
-    scaled = np.maximum(drawn * cases.term[:, None] // REFERENCE_TERM, 1)
-    return np.minimum(scaled, _cap(cases)[:, None])
 
 
 class _Clockwork:
@@ -284,8 +91,8 @@ class _Clockwork:
         calendar: BusinessCalendar,
         cases: Cases,
         draws: CycleDraws,
-        steps: _Steps,
-        targets: _Targets,
+        steps: Steps,
+        targets: Targets,
     ) -> None:
         tickets, length = cases.path.shape
         self.profile, self.calendar, self.cases = profile, calendar, cases
