@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kedro.framework.startup import bootstrap_project
+from kedro.runner import SequentialRunner
 
 from pqrs_kedro.lake.objects import LakeObject
 from pqrs_kedro.lake.store import Store
@@ -71,7 +72,7 @@ def reproduce(project: Path, store: Store, run_id: str, env: str | None) -> Repr
     parameters = parameters_of(original.manifest)
     session = RunSession.create(project, env=env, runtime_params=parameters)
     with session:
-        session.run()
+        session.run(runner=SequentialRunner())
         repeated = session.store["session_id"]
     repetition = read_run(store, repeated)
     differences = compare_objects(original.by_logical_key(), repetition.by_logical_key())
