@@ -55,6 +55,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", f"ignore:{message}")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # xdist 3.8 writes a test's group into an attribute that pytest 9.2 does not read any more.
+    if not getattr(config.option, "loadgroup", False):
+        return
+    for item in items:
+        group = "_".join(sorted({str(m.args[0]) for m in item.iter_markers("xdist_group")}))
+        if group and hasattr(item, "_id") and not item.nodeid.endswith(f"@{group}"):
+            item._id = type(item._id).parse(f"{item.nodeid}@{group}")
+
+
 # Projects
 
 
@@ -65,6 +76,26 @@ class Outcome:
     code: int
     out: str
     err: str
+
+
+# Serves one command after the other: each in a fork, which ends as `kedro` does.
+_FORKER = """
+import json, os, sys
+import kedro.framework.cli.cli as command_line
+import pqrs_kedro.settings
+
+for request in sys.stdin:
+    folder, arguments, out, err = json.loads(request)
+    child = os.fork()
+    if child == 0:
+        os.chdir(folder)
+        for number, path in ((1, out), (2, err)):
+            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        sys.argv = ["kedro", *arguments]
+        command_line.main()
+        sys.exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
 
 
 @dataclass(frozen=True)
@@ -138,6 +169,45 @@ def ended(process: subprocess.Popen[str], timeout: float = 300) -> Outcome:
         process.communicate()
         raise
     return Outcome(process.returncode, out, err)
+
+
+class ForkedKedro:
+    """The command line without its start-up: a process that has imported Kedro, forked per command.
+
+    Importing Kedro takes several seconds, and a refused command next to nothing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._server = subprocess.Popen(
+            [sys.executable, "-c", _FORKER],
+            cwd=folder,
+            env=Project(ROOT).environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, project: Project, *arguments: str) -> Outcome:
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        out, err = self._folder / "out", self._folder / "err"
+        request = json.dumps([str(project.path), arguments, str(out), str(err)])
+        self._server.stdin.write(request + "\n")
+        self._server.stdin.flush()
+        code = int(self._server.stdout.readline())
+        return Outcome(code, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8"))
+
+    def stop(self) -> None:
+        self._server.communicate()
+
+
+@pytest.fixture(scope="session")
+def forked_kedro(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedKedro]:
+    """Runs `kedro` commands that end within a second, in a project."""
+    server = ForkedKedro(tmp_path_factory.mktemp("forked-kedro"))
+    yield server
+    server.stop()
 
 
 def params(**parameters: object) -> tuple[str, str]:

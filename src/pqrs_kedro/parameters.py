@@ -3,9 +3,10 @@
 import math
 import re
 from datetime import date
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -70,7 +71,8 @@ class PqrsType(Model):
 
     name: str = Field(min_length=1)
     share: Probability
-    term_business_days: int = Field(ge=1, le=60)
+    # Two holds and their caps need five days (see `pipelines.synthesis.timeline`).
+    term_business_days: int = Field(ge=5, le=60)
     webform_code: int = Field(ge=1)
 
 
@@ -121,6 +123,13 @@ class ChannelProfile(Model):
     radication: Lognormal
     first_reply: Lognormal | None
 
+    @field_validator("weekday", "hour")
+    @classmethod
+    def _some_weight(cls, weights: tuple[float, ...]) -> tuple[float, ...]:
+        if not any(weights):
+            raise ValueError("at least one weight must be greater than 0")
+        return weights
+
 
 class Response(Model):
     """Law of the response ratio x = working time / term (see `pipelines.synthesis.response`)."""
@@ -131,19 +140,31 @@ class Response(Model):
     hurry_slope: Annotated[float, Field(gt=0, lt=1)]
 
 
+def _in_units(law: Lognormal, units: tuple[str, ...]) -> Lognormal:
+    if law.unit not in units:
+        raise ValueError(f"unit must be {' or '.join(units)} here, not {law.unit}")
+    return law
+
+
+OfficeTime = Annotated[
+    Lognormal, AfterValidator(lambda law: _in_units(law, ("office_hours", "office_days")))
+]
+CalendarTime = Annotated[Lognormal, AfterValidator(lambda law: _in_units(law, ("calendar_days",)))]
+
+
 class Segments(Model):
     """Durations between statuses that do not depend on the response ratio."""
 
-    radicated_to_classified: Lognormal
-    classified_to_assigned: Lognormal
-    assigned_to_in_progress: Lognormal
-    on_hold: Lognormal
-    responded_to_closed: Lognormal
-    responded_to_in_progress: Lognormal
-    in_progress_after_stop: Lognormal
-    closed_to_reopened: Lognormal
-    reopened_to_in_progress: Lognormal
-    closed_to_archived: Lognormal
+    radicated_to_classified: OfficeTime
+    classified_to_assigned: OfficeTime
+    assigned_to_in_progress: OfficeTime
+    on_hold: CalendarTime
+    responded_to_closed: OfficeTime
+    responded_to_in_progress: OfficeTime
+    in_progress_after_stop: OfficeTime
+    closed_to_reopened: OfficeTime
+    reopened_to_in_progress: OfficeTime
+    closed_to_archived: OfficeTime
 
 
 class Resolutions(Model):
@@ -153,6 +174,12 @@ class Resolutions(Model):
     repeated: Probability
     extension: Probability
     extension_from_quantile: Annotated[float, Field(gt=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.transfer + self.repeated + self.extension >= 1:
+            raise ValueError("transfer, repeated and extension must add up to less than 1")
+        return self
 
 
 class Profile(Model):
@@ -272,31 +299,33 @@ def parse_parameters(values: dict[str, Any]) -> RunParameters:
     try:
         return RunParameters.model_validate(values)
     except ValidationError as error:
-        raise InvalidInput(_first_problem(error, values)) from None
+        raise InvalidInput(_first_problem(error)) from None
 
 
-def _first_problem(error: ValidationError, values: dict[str, Any]) -> str:
+def _first_problem(error: ValidationError) -> str:
     first = error.errors()[0]
     path = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ").strip()
+    message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        return f"{path}: unknown parameter; known here: {', '.join(_known_names(first['loc']))}"
-    if not path:
-        return message
-    given = first["input"]
-    shown = (
-        "" if isinstance(given, dict | list | tuple) or first["type"] == "missing" else repr(given)
-    )
-    return f"{path}: {shown + ': ' if shown else ''}{message}"
+        message = f"unknown parameter; known here: {', '.join(_known_names(first['loc']))}"
+    elif first["type"] != "missing" and not isinstance(first["input"], dict | list | tuple):
+        message = f"{first['input']!r}: {message}" if path else message
+    line = f"{path}: {message}" if path else message
+    return " ".join(line.split())
 
 
 def _known_names(location: tuple[int | str, ...]) -> list[str]:
     """Names allowed beside the unknown one at `location`."""
     model: Any = RunParameters
     for part in location[:-1]:
-        field = getattr(model, "model_fields", {}).get(part)
-        if field is not None:
-            model = field.annotation
-        elif model == dict[str, Profile]:
-            model = Profile
-    return sorted(getattr(model, "model_fields", RunParameters.model_fields))
+        model = _model_of(model, str(part))
+    return sorted(model.model_fields)
+
+
+def _model_of(parent: Any, name: str) -> Any:
+    """The model of a field, or of the values of a dictionary."""
+    fields = getattr(parent, "model_fields", None)
+    annotation = fields[name].annotation if fields is not None else get_args(parent)[-1]
+    alternatives = [part for part in get_args(annotation) if part is not type(None)]
+    is_optional = type(None) in get_args(annotation)
+    return alternatives[0] if is_optional else annotation

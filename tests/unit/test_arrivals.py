@@ -114,6 +114,18 @@ def test_counts_are_more_dispersed_than_poisson():
     assert variance == pytest.approx(1, abs=0.1)
 
 
+def test_an_authority_that_is_closed_on_sundays_receives_nothing_then():
+    channels = {
+        name: item.model_copy(update={"weekday": (*item.weekday[:6], 0.0)})
+        for name, item in profile().channels.items()
+    }
+    closed = profile().model_copy(update={"channels": channels})
+    arrivals = ArrivalModel(closed, colombian_calendar(), 42, 1.0)
+    sundays = np.array([day for day in YEAR_2026 if to_date(int(day)).weekday() == 6])
+    ordinary = sundays[~arrivals.in_peak(sundays)]
+    assert arrivals.counts(ordinary).tolist() == [0] * len(ordinary)
+
+
 def test_a_day_is_counted_alike_in_any_range_of_days():
     counts = model().counts(YEAR_2026)
     assert model().counts(YEAR_2026[100:107]).tolist() == counts[100:107].tolist()

@@ -39,8 +39,8 @@ Written by `{COMMAND}` from `src/pqrs_kedro/contracts`; change it there. The raw
 in [raw_events.md](raw_events.md), the measures in [metrics.md](metrics.md).
 
 Instants are UTC with microseconds. A day is a local day of America/Bogota. Partition columns lie in
-the object's path, not in the object; `month` and `day` there are text. Rows of an object are ordered
-by its key, or by the row order given. Every table has one set of objects per `run_id`."""
+the object's path, not in the object; `month` and `day` there are text. An object's rows are ordered
+by the key, or by the row order given. Every table has one set of objects per `run_id`."""
 
 
 def dictionary() -> str:

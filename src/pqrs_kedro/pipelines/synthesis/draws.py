@@ -31,8 +31,11 @@ def raw_block(seed: int, stream: str, block: int, size: int) -> Raw:
 
 
 def to_uniform(raw: Raw) -> Uniform:
-    """Doubles in (0, 1): the middle of each of 2^53 equal cells, so never 0 nor 1."""
-    return ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    """Doubles in (0, 1): the middle of each of 2^52 equal cells, so never 0 nor 1.
+
+    With 2^53 cells the last middle would not be a double, and round to 1.
+    """
+    return ((raw >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ from pqrs_kedro.pipelines.synthesis.segments import (
 LEAST_WORK_SHARE = 0.02
 _GAP = 60  # seconds kept free for every event that must fit before a hold
 _FRIDAY = 4
-_NO_POSITION = -1
+_STEP = 2  # least office seconds between events of a cycle, so that an extension fits between
 _NO_LIMIT = np.iinfo(np.int64).max
 
 
@@ -105,8 +105,7 @@ class _Clockwork:
         self.position = np.zeros(tickets, dtype=np.int64)
         self.early_end = np.zeros(tickets, dtype=np.int64)
         self.answer = np.zeros(tickets, dtype=np.int64)
-        self.extension_at = np.zeros(tickets, dtype=np.int64)
-        self.extension_position = np.full(tickets, _NO_POSITION)
+        self.first_origin = np.zeros(tickets, dtype=np.int64)
         self.hold_start = np.zeros(tickets, dtype=np.int64)
         self.first_hold = np.ones(tickets, dtype=bool)
 
@@ -119,8 +118,28 @@ class _Clockwork:
                 break
             self._advance(step)
             self.entered[:, step] = np.where(path[:, step] != END, self.now, 0)
-        announced = np.where(self.cases.extended, self.extension_at, 0)
-        return Timeline(self.entered, announced)
+        return Timeline(self.entered, self._announcements())
+
+    def _announcements(self) -> Int:
+        """When extensions are announced.
+
+        In the second half of the way from the first IN_PROGRESS to the first answer or, if that is
+        earlier, to nearly the end of the term without pauses.
+        """
+        members = np.flatnonzero(self.cases.extended)
+        path, entered = self.cases.path[members], self.entered[members]
+        row = np.arange(len(members))
+        begun = self.calendar.work_clock(entered[row, np.argmax(path == IN_PROGRESS, axis=1)])
+        answered = self.calendar.work_clock(entered[row, np.argmax(path == RESPONDED, axis=1)])
+        term = self.cases.term[members] * OFFICE_SECONDS
+        nearly_due = self.first_origin[members] + np.rint(0.95 * term).astype(np.int64)
+        span = np.minimum(answered, nearly_due) - begun
+        way = np.rint(span * (0.5 + 0.5 * self.draws.announcement[members])).astype(np.int64)
+        announced = np.zeros(len(self.now), dtype=np.int64)
+        announced[members] = self.calendar.from_work_clock(
+            begun + np.clip(way, 1, np.maximum(span - 1, 1))
+        )
+        return announced
 
     def _advance(self, step: int) -> None:
         path, steps = self.cases.path, self.steps
@@ -153,6 +172,7 @@ class _Clockwork:
         worked = self._work(members, seconds)
         self.now[members] = np.where(in_office, worked, self.now[members] + seconds)
         self._start_grid(members)
+        self.first_origin[members] = self.origin[members]
 
     def _early(self, members: Int, step: int) -> None:
         self._move_to(members, self.position[members] + self.targets.early[members, step])
@@ -180,7 +200,6 @@ class _Clockwork:
         ).astype(np.int64)  # fmt: skip
         stop = np.where(self.cases.transferred[members], transfer + close, stop)
         self.answer[members] = stop - close
-        self._plan_extension(members[extended])
 
     def _close_of_cycle(self, members: Int, cycle: Int) -> Int:
         """Office seconds of the cycle's RESPONDED to CLOSED where they are inside its clock."""
@@ -189,31 +208,13 @@ class _Clockwork:
         inside = self.steps.close[members] & (self.steps.cycle[members] == cycle[:, None])
         return np.asarray((self.targets.close[members] * inside).sum(axis=1))
 
-    def _plan_extension(self, members: Int) -> None:
-        """Announce in the second half of the way to the answer or to the first due day."""
-        latest = np.minimum(
-            np.rint(0.95 * self.cases.term[members] * OFFICE_SECONDS).astype(np.int64),
-            self.answer[members],
-        )
-        early = self.early_end[members]
-        fraction = 0.5 + 0.5 * self.draws.announcement[members]
-        position = early + np.rint((latest - early) * fraction).astype(np.int64)
-        self.extension_position[members] = np.maximum(position, early + 1)
-        self._announce(members)
-
-    def _announce(self, members: Int) -> None:
-        """Turn the extension's grid position into an instant, with the holds known so far."""
-        self.extension_at[members] = self.calendar.from_work_clock(
-            self.origin[members] + self.extension_position[members]
-        )
-
     def _share(self, members: Int, step: int) -> None:
         cycle = self.steps.cycle[members, step]
         early, answer = self.early_end[members], self.answer[members]
         weight = self.targets.weight[members, step]
         nominal = early + (answer - early) * weight // self.targets.weight_total[members, cycle]
         latest = self._latest(members, step)
-        earliest = self.position[members] + 1
+        earliest = self.position[members] + _STEP
         self._move_to(members, np.maximum(earliest, np.minimum(nominal, latest)))
 
     def _latest(self, members: Int, step: int) -> Int:
@@ -264,7 +265,6 @@ class _Clockwork:
         grid_day = -(-self.position[members] // OFFICE_SECONDS)
         self.position[members] = grid_day * OFFICE_SECONDS
         self.origin[members] += paused * OFFICE_SECONDS
-        self._announce(members[self.extension_position[members] > grid_day * OFFICE_SECONDS])
 
     def _close(self, members: Int, step: int) -> None:
         seconds = self.targets.close[members, step]
@@ -295,7 +295,6 @@ class _Clockwork:
         law = self.profile.segments.closed_to_reopened
         seconds = lognormal_seconds(law, self.draws.duration[members, step])
         self.now[members] = self._work(members, seconds)
-        self.extension_position[members] = _NO_POSITION
         self._start_grid(members)
 
     def _archive(self, members: Int, step: int) -> None:

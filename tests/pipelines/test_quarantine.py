@@ -1,0 +1,483 @@
+"""Corrupt raw lines: none is lost, none stops the run, and the good lines around them survive.
+
+The reasons are those of `contracts.columns.QUARANTINE_REASONS`; the documented form of a line is
+docs/raw_events.md. One raw object per case, all in one lake, ingested by one real run.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from tests.conftest import copy_project
+from tests.oracle.builder import RawEvent, ticket_events
+
+from pqrs_kedro.datasets.lake_table import LakeTable
+from pqrs_kedro.datasets.raw_events import RawEvents
+from pqrs_kedro.pipelines.ingestion.nodes import (
+    judge_lines,
+    select_bronze_events,
+    select_quarantined_lines,
+)
+from pqrs_kedro.run.engine import ENGINE
+
+pytestmark = pytest.mark.xdist_group("quarantine")
+
+FIRST_DAY = date(2026, 3, 2)
+STORY = """
+    2026-03-27 09:00  RECEIVED     +carta.PDF:120
+    2026-03-27 09:10  RADICATED    05001
+    2026-03-27 10:00  CLASSIFIED   PETICION
+    2026-04-01 09:00  TERM_EXTENDED  30
+    2026-04-06 09:00  RESPONDED    PRORROGA
+"""
+_tickets = count(1)
+
+MISSING = object()
+
+
+def events(channel: str = "webform") -> dict[str, RawEvent]:
+    """The events of a new ticket, by what happened."""
+    lines = ticket_events(STORY, ticket=next(_tickets), channel=channel)
+    return {line["status_to"] or line["event_type"]: line for line in lines}
+
+
+def as_line(event: Any) -> bytes:
+    return json.dumps(event, ensure_ascii=False).encode()
+
+
+def good() -> bytes:
+    return as_line(events()["RECEIVED"])
+
+
+def changed(path: str, value: Any, *, what: str = "RECEIVED", channel: str = "webform") -> bytes:
+    """A good event with one value changed, or taken away."""
+    event: Any = deepcopy(events(channel)[what])
+    *outer, last = path.split(".")
+    place = event
+    for name in outer:
+        place = place[int(name) if name.isdigit() else name]
+    if value is MISSING:
+        del place[last]
+    else:
+        place[last] = value
+    return as_line(event)
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A line, and why it is rejected."""
+
+    line: bytes
+    reason: str
+    detail: str | None = None
+    channel: str = "webform"
+
+
+REQUIRED = ("event_id", "event_type", "ts", "source", "ticket_id", "actor_role")
+
+# Lines from which no event can be read.
+UNREADABLE: dict[str, Bad] = {
+    "truncated_json": Bad(good()[:-40], "invalid_json"),
+    "truncated_in_a_multibyte_character": Bad(
+        good().split("í".encode()[1:])[0], "invalid_utf8"
+    ),
+    "text_after_the_object": Bad(good() + b" x", "invalid_json"),
+    "two_objects": Bad(good() + good(), "invalid_json"),
+    "single_quotes": Bad(b"{'event_id': 'x'}", "invalid_json"),
+    "text_that_is_no_json": Bad(b"timeout: no answer from the export", "invalid_json"),
+    "a_byte_order_mark": Bad(b"\xef\xbb\xbf" + good(), "invalid_json"),
+    "a_nul_byte_in_a_text": Bad(good().replace(b"Asunto", b"As\0nto"), "invalid_json"),
+    "only_a_nul_byte": Bad(b"\0", "invalid_json"),
+    "only_a_vertical_tab": Bad(b"\x0b", "invalid_json"),
+    "a_lone_surrogate": Bad(changed("external_id", "SURROGATE").replace(
+        b"SURROGATE", rb"\ud800"), "invalid_json"),  # fmt: skip
+    "ten_thousand_open_brackets": Bad(b"[" * 10_000, "invalid_json"),
+    "latin_1": Bad(good().decode().encode("latin-1"), "invalid_utf8"),
+    "a_stray_byte_in_a_text": Bad(good().replace(b"Asunto", b"As\xffnto"), "invalid_utf8"),
+    "an_overlong_encoding": Bad(good().replace(b"Asunto", b"As\xc0\xafnto"), "invalid_utf8"),
+    "utf_16": Bad(good().decode().encode("utf-16"), "invalid_utf8"),
+    "a_number": Bad(b"42", "not_an_object"),
+    "a_text": Bad(b'"RECEIVED"', "not_an_object"),
+    "true": Bad(b"true", "not_an_object"),
+    "null": Bad(b"null", "not_an_object"),
+    "an_empty_array": Bad(b"[]", "not_an_object"),
+    "an_event_in_an_array": Bad(b"[" + good() + b"]", "not_an_object"),
+    "an_array_after_spaces": Bad(b"  [1]", "not_an_object"),
+}
+
+# Events that lack what every event must have, or have what none may have.
+UNACCEPTABLE: dict[str, Bad] = {
+    "an_empty_object": Bad(b"{}", "missing_field", "event_id"),
+    "an_object_of_another_kind": Bad(b'{"level": "info"}', "missing_field", "event_id"),
+    **{f"no_{n}": Bad(changed(n, MISSING), "missing_field", n) for n in REQUIRED},
+    **{f"null_{n}": Bad(changed(n, None), "missing_field", n) for n in REQUIRED},
+    **{f"empty_{n}": Bad(changed(n, ""), "missing_field", n) for n in REQUIRED},
+    "a_status_event_without_status": Bad(
+        changed("status_to", None), "missing_field", "status_to"
+    ),
+    "an_unknown_status": Bad(changed("status_to", "LOST"), "unknown_value", "status_to"),
+    "an_unknown_status_before": Bad(
+        changed("status_from", "LOST", what="CLASSIFIED"), "unknown_value", "status_from"
+    ),
+    "a_status_in_lower_case": Bad(changed("status_to", "closed"), "unknown_value", "status_to"),
+    "an_unknown_kind": Bad(changed("event_type", "NOTE"), "unknown_value", "event_type"),
+    "an_unknown_actor": Bad(changed("actor_role", "robot"), "unknown_value", "actor_role"),
+    "an_unknown_source": Bad(changed("source", "fax"), "unknown_value", "source"),
+    "an_unknown_priority": Bad(
+        changed("attributes.priority", "URGENTE", what="CLASSIFIED"),
+        "unknown_value",
+        "attributes.priority",
+    ),
+    "an_unknown_resolution": Bad(
+        changed("attributes.resolution_code", "OTRA", what="RESPONDED"),
+        "unknown_value",
+        "attributes.resolution_code",
+    ),
+    "the_source_of_another_folder": Bad(changed("source", "email"), "invalid_value", "source"),
+    "an_event_id_that_is_none": Bad(changed("event_id", "7"), "invalid_value", "event_id"),
+    "a_ticket_id_in_capitals": Bad(
+        changed("ticket_id", "0195D3A0-0000-7000-8000-00000000000A"), "invalid_value", "ticket_id"
+    ),
+    "a_ticket_id_with_something_after_it": Bad(
+        changed("ticket_id", "0195d3a0-0000-7000-8000-00000000000a "), "invalid_value", "ticket_id"
+    ),
+    "a_number_for_ts": Bad(changed("ts", 1774620000), "invalid_value", "ts"),
+    "an_object_for_ts": Bad(changed("ts", {"at": 1}), "invalid_value", "ts"),
+    "ts_with_an_offset": Bad(
+        changed("ts", "2026-03-27T09:00:00.000000-05:00"), "invalid_value", "ts"
+    ),
+    "ts_without_its_zone": Bad(changed("ts", "2026-03-27T14:00:00.000000"), "invalid_value", "ts"),
+    "ts_in_milliseconds": Bad(changed("ts", "2026-03-27T14:00:00.000Z"), "invalid_value", "ts"),
+    "ts_on_30_february": Bad(changed("ts", "2026-02-30T14:00:00.000000Z"), "invalid_value", "ts"),
+    "ts_at_25_hours": Bad(changed("ts", "2026-03-27T25:00:00.000000Z"), "invalid_value", "ts"),
+    "ts_at_24_hours": Bad(changed("ts", "2026-03-27T24:00:00.000000Z"), "invalid_value", "ts"),
+    "ts_in_the_year_0": Bad(changed("ts", "0000-03-27T14:00:00.000000Z"), "invalid_value", "ts"),
+    "ts_with_a_line_feed": Bad(
+        changed("ts", "2026-03-27T14:00:00.000000Z\n"), "invalid_value", "ts"
+    ),
+    "an_object_for_a_ticket_id": Bad(changed("ticket_id", {}), "invalid_value", "ticket_id"),
+    "an_object_for_a_status": Bad(changed("status_to", {}), "unknown_value", "status_to"),
+}
+
+# Payloads from which no message or file can be made: "a message or file lacks its parts".
+BROKEN_PAYLOADS: dict[str, Bad] = {
+    name: Bad(changed(path, value, channel=channel), "invalid_value", "payload", channel)
+    for name, channel, path, value in (
+        ("a_turn_without_text", "chat", "payload.turns.0.text", MISSING),
+        ("a_turn_with_null_text", "chat", "payload.turns.0.text", None),
+        ("a_turn_of_an_unknown_author", "chat", "payload.turns.1.author", "supervisor"),
+        ("a_turn_without_author", "chat", "payload.turns.1.author", MISSING),
+        ("a_turn_at_no_instant", "chat", "payload.turns.0.at", "09:00"),
+        ("a_turn_that_is_a_text", "chat", "payload.turns", ["hola"]),
+        ("a_turn_that_is_null", "chat", "payload.turns", [None]),
+        ("a_spoken_turn_without_text", "call", "payload.transcript.0.text", MISSING),
+        ("a_file_without_name", "email", "payload.attachments.0.file_name", MISSING),
+        ("a_file_without_size", "email", "payload.attachments.0.size_kb", MISSING),
+        ("a_file_whose_size_is_a_text", "email", "payload.attachments.0.size_kb", "big"),
+        ("a_file_that_is_null", "email", "payload.attachments", [None]),
+        ("a_document_without_size", "webform", "payload.documentos.0.tamanoKb", MISSING),
+        ("a_document_without_name", "webform", "payload.documentos.0.nombre", MISSING),
+    )
+}
+
+# Values of another type than documented, which `json_transform` turns into a text or drops.
+WRONG_TYPES: dict[str, bytes] = {
+    "an_object_for_a_radicado": changed("external_id", {"number": 7}, what="RADICATED"),
+    "an_array_for_a_radicado": changed("external_id", ["20261000000012"], what="RADICATED"),
+    "an_object_for_a_type": changed("attributes.pqrs_type", {"code": "QUEJA"}, what="CLASSIFIED"),
+    "an_object_for_a_place": changed("attributes.dane_code", {"code": "05001"}, what="RADICATED"),
+    "an_object_for_a_text": changed("payload.observaciones", {"es": "Texto"}),
+    "an_object_for_documents": changed("payload.documentos", {"nombre": "a.pdf"}),
+    "a_text_for_a_payload": changed("payload", "Texto"),
+    "a_text_for_the_attributes": changed("attributes", "PETICION", what="CLASSIFIED"),
+    "a_text_for_a_term": changed("attributes.term_business_days", "treinta", what="TERM_EXTENDED"),
+    "a_key_twice": good()[:-1] + b', "external_id": "20261000000012"}',
+    "not_a_number": changed("external_id", "NAN").replace(b'"NAN"', b"NaN"),
+}
+
+BAD = {**UNREADABLE, **UNACCEPTABLE, **BROKEN_PAYLOADS}
+
+BLANK: dict[str, bytes] = {"empty": b"", "spaces": b"   ", "tab": b"\t", "carriage_return": b"\r"}
+
+# Unusual, and nevertheless events.
+GOOD: dict[str, bytes] = {
+    "spaces_around": b"  " + good() + b" \t",
+    "carriage_return_at_the_end": good() + b"\r",
+    "escaped_line_feeds": changed("payload.observaciones", "uno\ndos\r\n"),
+    "all_planes": changed("payload.observaciones", "ñ – 訴 🧾 \u2028 \u0085"),
+    "two_megabytes": changed("payload.observaciones", "á" * 1_000_000),
+    "keys_in_another_order": as_line(dict(reversed(events()["RECEIVED"].items()))),
+    "a_key_more": changed("version", 2),
+    "no_payload": changed("payload", None),
+    "no_nullable_keys": changed("external_id", MISSING),
+}
+
+# Whole objects: bytes, and for each line the reason it is quarantined for, None for a good line and
+# "blank" for a blank one.
+FILES: dict[str, tuple[bytes, list[str | None]]] = {
+    "an_empty_file": (b"", []),
+    "only_a_line_feed": (b"\n", ["blank"]),
+    "only_blank_lines": (b"\n  \n\r\n", ["blank"] * 3),
+    "a_last_line_without_line_feed": (good() + b"\n" + good(), [None, None]),
+    "one_line_without_line_feed": (good(), [None]),
+    "a_last_line_cut_off": (good() + b"\n" + good()[:50], [None, "invalid_json"]),
+    "blanks_between_and_at_the_end": (
+        b"\n" + good() + b"\n\n" + good() + b"\n\n \n",
+        ["blank", None, "blank", None, "blank", "blank"],
+    ),
+    "a_byte_order_mark_before_a_file": (
+        b"\xef\xbb\xbf" + good() + b"\n" + good() + b"\n",
+        ["invalid_json", None],
+    ),
+    "line_ends_of_windows": (good() + b"\r\n" + good() + b"\r\n", [None, None]),
+    "line_ends_of_old_macs": (good() + b"\r" + good() + b"\r", ["invalid_json"]),
+    "a_picture": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", ["invalid_utf8", "invalid_json", "invalid_json"]),
+}
+
+
+def around(line: bytes, channel: str = "webform") -> bytes:
+    """The line between two good ones."""
+    before, after = (as_line(events(channel)["RECEIVED"]) for _ in range(2))
+    return b"\n".join((before, line, after, b""))
+
+
+OBJECTS: dict[str, tuple[str, bytes]] = {
+    **{f"bad {name}": (bad.channel, around(bad.line, bad.channel)) for name, bad in BAD.items()},
+    **{f"wrong {name}": ("webform", around(line)) for name, line in WRONG_TYPES.items()},
+    **{f"blank {name}": ("webform", around(line)) for name, line in BLANK.items()},
+    **{f"good {name}": ("webform", around(line)) for name, line in GOOD.items()},
+    **{f"file {name}": ("webform", content) for name, (content, _) in FILES.items()},
+}
+DAYS = {name: FIRST_DAY + timedelta(days=n) for n, name in enumerate(OBJECTS)}
+
+
+def put_raw(lake: Path, run_id: str, channel: str, day: date, content: bytes) -> None:
+    folder = lake / f"raw/pqrs/source={channel}/day={day}/run_id={run_id}"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "events.jsonl").write_bytes(content)
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What became of every object of the corrupt lake."""
+
+    bronze: dict[str, list[int]]
+    """Line numbers of the bronze rows of an object."""
+    quarantine: dict[str, list[tuple[int, str, str | None, bytes]]]
+    """Line number, reason, detail and original bytes of the quarantined lines of an object."""
+
+
+@pytest.fixture(scope="module")
+def ingested(tmp_path_factory: pytest.TempPathFactory) -> Ingested:
+    project = copy_project(tmp_path_factory.mktemp("quarantine") / "project")
+    for name, (channel, content) in OBJECTS.items():
+        put_raw(project.lake, "corrupt", channel, DAYS[name], content)
+    run = project.run("ingestion", run_id="corrupt")
+    names = {day: name for name, day in DAYS.items()}
+    bronze: dict[str, list[int]] = {name: [] for name in OBJECTS}
+    where = ["day", "source_object", "line_number"]
+    for row in run.table("bronze_pqrs_events").select(where).to_pylist():
+        bronze[names[row["day"]]].append(row["line_number"])
+        assert row["source_object"] == object_key(names[row["day"]])
+    quarantine: dict[str, list[tuple[int, str, str | None, bytes]]] = {n: [] for n in OBJECTS}
+    for row in run.rows("quarantine_raw_lines"):
+        cells = tuple(row[name] for name in ("line_number", "reason", "detail", "line"))
+        quarantine[names[row["day"]]].append(cells)
+        assert row["source_object"] == object_key(names[row["day"]])
+    return Ingested(bronze, quarantine)
+
+
+def object_key(name: str) -> str:
+    return f"raw/pqrs/source={OBJECTS[name][0]}/day={DAYS[name]}/events.jsonl"
+
+
+def lines_of(content: bytes) -> list[bytes]:
+    """Lines as they are numbered: a line feed ends a line and does not begin one."""
+    return content.removesuffix(b"\n").split(b"\n") if content else []
+
+
+def is_blank(line: bytes) -> bool:
+    return not line.strip(b" \t\r")
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_no_line_is_lost_and_none_is_made(name: str, ingested: Ingested) -> None:
+    lines = lines_of(OBJECTS[name][1])
+    quarantined = {number: line for number, _, _, line in ingested.quarantine[name]}
+    assert quarantined == {number: lines[number - 1] for number in quarantined}
+    numbers = [*ingested.bronze[name], *quarantined]
+    expected = [number for number, line in enumerate(lines, start=1) if not is_blank(line)]
+    assert sorted(numbers) == expected
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_line_is_quarantined_with_its_reason_and_bytes(name: str, ingested: Ingested) -> None:
+    bad = BAD[name]
+    expected = [(2, bad.reason, bad.detail, bad.line)]
+    assert ingested.quarantine[f"bad {name}"] == expected
+    assert sorted(ingested.bronze[f"bad {name}"]) == [1, 3]
+
+
+@pytest.mark.parametrize("name", WRONG_TYPES)
+def test_a_value_of_another_type_is_no_event(name: str, ingested: Ingested) -> None:
+    quarantined = ingested.quarantine[f"wrong {name}"]
+    assert [(number, line) for number, _, _, line in quarantined] == [(2, WRONG_TYPES[name])]
+    assert sorted(ingested.bronze[f"wrong {name}"]) == [1, 3]
+
+
+@pytest.mark.parametrize("name", BLANK)
+def test_a_blank_line_counts_as_blank(name: str, ingested: Ingested) -> None:
+    assert sorted(ingested.bronze[f"blank {name}"]) == [1, 3]
+    assert ingested.quarantine[f"blank {name}"] == []
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_an_unusual_but_good_line_is_an_event(name: str, ingested: Ingested) -> None:
+    assert sorted(ingested.bronze[f"good {name}"]) == [1, 2, 3]
+    assert ingested.quarantine[f"good {name}"] == []
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_lines_are_numbered_through_a_whole_file(name: str, ingested: Ingested) -> None:
+    _, reasons = FILES[name]
+    numbered = list(enumerate(reasons, start=1))
+    found = sorted((number, reason) for number, reason, _, _ in ingested.quarantine[f"file {name}"])
+    assert found == [(n, why) for n, why in numbered if why not in (None, "blank")]
+    assert sorted(ingested.bronze[f"file {name}"]) == [n for n, why in numbered if why is None]
+
+
+# Any bytes
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The bronze rows and the quarantined lines of one raw object."""
+
+    bronze: Any
+    quarantine: pa.Table
+
+    def bronze_lines(self) -> list[int]:
+        return sorted(self.bronze.line_number.to_pyarrow().to_pylist())
+
+    def quarantined_lines(self) -> dict[int, bytes]:
+        numbers, lines = (self.quarantine[name].to_pylist() for name in ("line_number", "line"))
+        return dict(zip(numbers, lines, strict=True))
+
+
+Judge = Callable[[bytes], Judged]
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
+    """Loads and judges bytes as the one raw object of a run."""
+    lake = tmp_path_factory.mktemp("bytes")
+
+    def load_and_judge(content: bytes) -> Judged:
+        put_raw(lake, "bytes", "webform", FIRST_DAY, content)
+        judged = judge_lines(RawEvents(path=str(lake), run_id="bytes").load())
+        quarantine = select_quarantined_lines(judged).to_pyarrow()
+        return Judged(select_bronze_events(judged), quarantine)
+
+    yield load_and_judge
+    ENGINE.close()
+
+
+def assert_conserved(content: bytes, judged: Judged) -> None:
+    lines = dict(enumerate(lines_of(content), start=1))
+    quarantined = judged.quarantined_lines()
+    assert quarantined == {number: lines[number] for number in quarantined}
+    numbers = sorted([*judged.bronze_lines(), *quarantined])
+    assert numbers == [number for number, line in lines.items() if not is_blank(line)]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\0", b"{}"], ids=["empty", "lf", "nul", "object"])
+def test_a_run_may_consist_of_one_object_without_events(content: bytes, judge: Judge) -> None:
+    judged = judge(content)
+    assert_conserved(content, judged)
+    assert judged.bronze_lines() == []
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(REQUIRED), inner),
+    max_leaves=6,
+)
+GOOD_LINE = good()
+LINES = st.one_of(
+    st.binary(max_size=40),
+    JSON.map(as_line),
+    st.integers(0, len(GOOD_LINE)).map(lambda end: GOOD_LINE[:end]),
+    st.sampled_from(sorted({*BLANK.values(), *(bad.line for bad in BAD.values()), GOOD_LINE})),
+)
+
+
+@settings(max_examples=30)
+@given(content=st.binary(max_size=200) | st.lists(LINES, max_size=30).map(b"\n".join))
+@example(content=b"\r\n\n\x0b\n\x85\n\xc2\xa0\n")
+def test_any_bytes_are_conserved_line_by_line(content: bytes, judge: Judge) -> None:
+    judged = judge(content)
+    assert_conserved(content, judged)
+    for number in judged.bronze_lines():
+        assert isinstance(json.loads(lines_of(content)[number - 1]), dict)
+
+
+# Any value in any place of an event
+
+
+def places(value: Any, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of every value inside a JSON value."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for name, part in items:
+        yield (*before, name)
+        if isinstance(part, dict | list):
+            yield from places(part, (*before, name))
+
+
+EVENTS = [event for channel in ("webform", "chat", "call", "email") for event in events(channel).values()]
+NEAR_MISSES = st.sampled_from(
+    ["system", "agent", "bot", "MESSAGE", "STATUS", "TERM_EXTENDED", "CLOSED", "webform", "", [], {}]
+)
+
+
+@st.composite
+def altered_events(draw: st.DrawFn) -> bytes:
+    """An event in which one value is another one, or gone."""
+    event = deepcopy(draw(st.sampled_from(EVENTS)))
+    *outer, last = draw(st.sampled_from(list(places(event))))
+    place: Any = event
+    for name in outer:
+        place = place[name]
+    if draw(st.booleans()):
+        place[last] = draw(JSON | NEAR_MISSES)
+    else:
+        del place[last]
+    return as_line({**event, "source": "webform"} if "source" in event else event)
+
+
+_saves = count(1)
+
+
+@settings(max_examples=15)
+@given(lines=st.lists(altered_events(), min_size=1, max_size=40))
+@example(lines=[changed("actor_role", "system")])
+@example(lines=[changed("actor_role", "system", what="RESPONDED")])
+def test_an_event_with_any_value_in_it_is_judged_and_kept(
+    lines: list[bytes], judge: Judge, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    content = b"\n".join(lines)
+    judged = judge(content)
+    assert_conserved(content, judged)
+    # Saving holds the rows against the contract of the table.
+    lake = tmp_path_factory.getbasetemp() / "altered-lake"
+    table = LakeTable(table="bronze_pqrs_events", path=str(lake), run_id=f"save{next(_saves)}")
+    table.save(judged.bronze)
+    assert sum(item.rows for item in table.objects) == len(judged.bronze_lines())

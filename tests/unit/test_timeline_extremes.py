@@ -1,0 +1,167 @@
+"""The time grid under draws that hardly ever occur: each the least, the greatest, or in the middle.
+
+Tickets of all kinds walk at random, but every draw of a duration, a ratio or a time of day is one of a
+few extreme values; the promises of the timeline hold all the same.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import cache
+
+import numpy as np
+import pytest
+from tests.unit.scenarios import PROFILES, batch, profile
+from tests.unit.sla import Cycle, Life, business_days_between, cycles, lives
+
+from pqrs_kedro.domain.calendar import (
+    LAST_DAY,
+    LAST_RUN_DAY,
+    SECONDS_PER_DAY,
+    colombian_calendar,
+    day_number,
+)
+from pqrs_kedro.domain.statuses import MAX_PATH_LENGTH
+from pqrs_kedro.pipelines.synthesis.calibration import calibrate_median
+from pqrs_kedro.pipelines.synthesis.paths import END, ORDINARY, TRANSFERRED, has_withdrawal, walk
+from pqrs_kedro.pipelines.synthesis.response import response_ratio
+from pqrs_kedro.pipelines.synthesis.segments import Cases, CycleDraws
+from pqrs_kedro.pipelines.synthesis.timeline import Timeline, build_timeline
+
+TICKETS = 4000
+FIRST_DAY = 18_262  # 2020-01-01: the longest lives last until 2030
+LEAST, GREATEST = 2.0**-54, 1 - 2.0**-53
+EXTREMES = (LEAST, 1e-6, 0.5, 1 - 1e-6, GREATEST)
+# Not the greatest: a life of many such durations would outlast the calendar.
+DURATIONS = (LEAST, 1e-6, 0.5, 1 - 1e-6)
+QUANTILES = (LEAST, 1e-3, 0.5, 0.7, 0.9, 1 - 1e-4)
+RATES = [pytest.param(rate, id=f"rate_{rate}") for rate in (0.02, 0.40)]
+ALL_PROFILES = [pytest.param(name, id=name) for name in PROFILES]
+
+Made = tuple[Cases, CycleDraws, Timeline, np.ndarray]
+
+
+@cache
+def extreme_tickets(name: str, rate: float) -> Made:
+    """Cases, draws, timeline and resolution of tickets with extreme draws."""
+    facts = profile(name)
+    random = np.random.Generator(np.random.Philox(key=int(1000 * rate)))
+    resolution = random.choice([ORDINARY, TRANSFERRED, 2], TICKETS, p=[0.7, 0.2, 0.1])
+    # Draws below one half take loops often: paths are long.
+    path = walk(facts.transitions, random.random((TICKETS, MAX_PATH_LENGTH)) / 3, resolution)
+    quantile = random.choice(QUANTILES, (TICKETS, 2))
+    hurry = random.choice(EXTREMES, (TICKETS, 2))
+    median = calibrate_median(facts.response, rate, 0.086)
+    eligible = (resolution == ORDINARY) & ~has_withdrawal(path) & (quantile[:, 0] >= 0.7)
+    terms = [item.term_business_days for item in facts.types.values()]
+    cases = Cases(
+        path=path,
+        received=(FIRST_DAY + random.integers(0, 365, TICKETS)) * SECONDS_PER_DAY
+        + random.choice([0, 1, 8 * 3600, 8 * 3600 + 1, 17 * 3600, 86_399], TICKETS),
+        radication=random.choice([1, 60, 9 * 3600, 50 * 3600], TICKETS),
+        radication_in_office=random.random(TICKETS) < 0.5,
+        term=random.choice(terms, TICKETS),
+        transferred=resolution == TRANSFERRED,
+        extended=eligible & (random.random(TICKETS) < 0.5),
+    )
+    draws = CycleDraws(
+        ratio=response_ratio(facts.response, median, quantile, hurry),
+        quantile=quantile,
+        duration=random.choice(DURATIONS, (TICKETS, MAX_PATH_LENGTH)),
+        office_time=random.choice(EXTREMES, (TICKETS, MAX_PATH_LENGTH)),
+        announcement=random.choice(EXTREMES, TICKETS),
+    )
+    timeline = build_timeline(facts, colombian_calendar(), cases, draws)
+    return cases, draws, timeline, resolution
+
+
+@cache
+def lives_of(name: str, rate: float) -> Sequence[Life]:
+    cases, _, timeline, _ = extreme_tickets(name, rate)
+    return list(lives(cases.path, timeline, cases.term))
+
+
+@cache
+def cycles_of(name: str, rate: float) -> Sequence[Cycle]:
+    stop_status = profile(name).stop_status
+    return [cycle for life in lives_of(name, rate) for cycle in cycles(life, stop_status)]
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("name", ALL_PROFILES)
+def test_every_status_is_entered_after_the_one_before(name: str, rate: float):
+    cases, _, timeline, _ = extreme_tickets(name, rate)
+    elapsed = np.diff(timeline.entered, axis=1)
+    assert (elapsed[cases.path[:, 1:] != END] > 0).all()
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("name", ALL_PROFILES)
+def test_an_ordinary_cycle_is_late_exactly_when_its_ratio_exceeds_one(name: str, rate: float):
+    cases, draws, _, _ = extreme_tickets(name, rate)
+    wrong = [
+        cycle
+        for cycle in cycles_of(name, rate)
+        if not cases.transferred[cycle.life.row]
+        and not cycle.is_withdrawn
+        and cycle.is_late != (draws.ratio[cycle.life.row, cycle.number] > 1)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("name", ALL_PROFILES)
+def test_transfers_and_withdrawals_are_never_late(name: str, rate: float):
+    cases, _, _, _ = extreme_tickets(name, rate)
+    special = [c for c in cycles_of(name, rate) if c.is_withdrawn or cases.transferred[c.life.row]]
+    assert len(special) > 700
+    assert [cycle for cycle in special if cycle.is_late] == []
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("name", ALL_PROFILES)
+def test_a_transferred_petition_is_answered_within_five_business_days(name: str, rate: float):
+    cases, _, _, _ = extreme_tickets(name, rate)
+    taken = {
+        business_days_between(life.days[1], life.days[life.first("RESPONDED")])
+        for life in lives_of(name, rate)
+        if cases.transferred[life.row]
+    }
+    assert max(taken) == 5
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("name", ALL_PROFILES)
+def test_completion_is_asked_for_within_ten_business_days_and_within_the_term(
+    name: str, rate: float
+):
+    held = [cycle for cycle in cycles_of(name, rate) if cycle.holds]
+    assert len(held) > 700
+    for cycle in held:
+        days = cycle.life.days
+        assert days[cycle.holds[-1]] <= cycle.due_day
+        if cycle.number == 0:
+            assert business_days_between(cycle.start_day, days[cycle.holds[0]]) <= 10
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("name", ALL_PROFILES)
+def test_an_extension_is_announced_while_the_petition_is_unanswered(name: str, rate: float):
+    extended = [life for life in lives_of(name, rate) if life.announced]
+    assert len(extended) > 100
+    wrong = [
+        life
+        for life in extended
+        if not (
+            life.seconds[life.first("IN_PROGRESS")]
+            < life.announced
+            < life.seconds[life.first("RESPONDED")]
+        )
+    ]
+    assert wrong == []
+
+
+def test_tickets_of_the_last_days_that_a_run_may_have_end_within_the_calendar():
+    first = LAST_RUN_DAY - timedelta(days=4)
+    last_days = batch(first.isoformat(), 5, breach_rate=0.40)
+    archived = last_days.timeline.entered.max() // SECONDS_PER_DAY
+    assert archived <= day_number(LAST_DAY)
