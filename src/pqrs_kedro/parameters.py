@@ -203,12 +203,14 @@ class Profile(Model):
         wrong = [name for name in types if not re.fullmatch(r"[A-Z][A-Z_]{0,31}", name)]
         if wrong:
             raise ValueError(f"type code {wrong[0]!r} must be capital letters and '_'")
-        return types
+        # A draw takes types in order: one order, so that a file's order decides nothing.
+        return dict(sorted(types.items()))
 
     @field_validator("priority")
     @classmethod
     def _priority_shares(cls, shares: dict[str, float]) -> dict[str, float]:
-        return _shares(_keys(shares, PRIORITIES))
+        _shares(_keys(shares, PRIORITIES))
+        return {priority: shares[priority] for priority in PRIORITIES}
 
     @field_validator("channels")
     @classmethod

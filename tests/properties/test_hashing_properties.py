@@ -36,7 +36,7 @@ TYPES = {"key": pa.int64()} | {name: kind for name, (kind, _) in COLUMNS.items()
 ROW = st.fixed_dictionaries(
     {"key": NUMBERS} | {name: st.none() | values for name, (_, values) in COLUMNS.items()}
 )
-ROWS = st.lists(ROW, max_size=12, unique_by=lambda row: row["key"])
+ROWS = st.lists(ROW, max_size=9, unique_by=lambda row: row["key"])
 
 
 def table(rows: list[dict]) -> pa.Table:
@@ -47,13 +47,13 @@ def hash_of(rows: pa.Table) -> str:
     return logical_hash(rows, ["key"])
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(rows=ROWS)
 def test_any_table_hashes_as_defined(rows):
     assert hash_of(table(rows)) == slow_hash(rows, TYPES, ["key"])
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(rows=ROWS, data=st.data())
 def test_any_order_chunking_and_slicing_has_the_same_hash(rows, data):
     expected = hash_of(table(rows))
@@ -65,7 +65,7 @@ def test_any_order_chunking_and_slicing_has_the_same_hash(rows, data):
     assert hash_of(pa.concat_tables(pieces) if pieces else inside) == expected
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(rows=ROWS)
 def test_any_texts_in_a_dictionary_have_the_same_hash(rows):
     plain = table(rows)
@@ -74,7 +74,7 @@ def test_any_texts_in_a_dictionary_have_the_same_hash(rows):
     assert hash_of(encoded) == hash_of(plain)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(rows=ROWS.filter(bool), data=st.data())
 def test_any_single_other_value_has_another_hash(rows, data):
     place = data.draw(st.integers(0, len(rows) - 1))

@@ -118,6 +118,9 @@ class ArrivalModel:
             self.calendar.is_holiday_day(days), _WEEKEND_WEEKDAY, (np.asarray(days) + 3) % 7
         )
         weights = self._weekday_weights[weekday]
+        # In a peak tickets arrive even on a weekday on which every channel is closed otherwise.
+        shares = np.array([self.profile.channels[name].share for name in CHANNEL_IDS])
+        weights = np.where(weights.any(axis=1, keepdims=True), weights, shares)
         return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
     @cached_property
@@ -133,10 +136,14 @@ def _negative_binomial(
     """Least counts whose distribution function reaches each draw (mean k (1 - p) / p)."""
     # scipy.stats would do the same, but takes two seconds to import in every worker. The
     # continuous inverse may lie a hair above a whole number, hence the step back.
-    counts = np.ceil(special.nbdtrik(uniform, k, probability))
-    lower = np.maximum(counts - 1, 0)
-    enough = special.betainc(k, lower + 1, probability) >= uniform
-    return np.where(enough, lower, counts).astype(np.int64)
+    counts = np.zeros(len(uniform), dtype=np.int64)
+    some = probability < 1
+    u, p = uniform[some], probability[some]
+    upper = np.ceil(special.nbdtrik(u, k, p))
+    lower = np.maximum(upper - 1, 0)
+    enough = special.betainc(k, lower + 1, p) >= u
+    counts[some] = np.where(enough, lower, upper).astype(np.int64)
+    return counts
 
 
 @dataclass(frozen=True)
