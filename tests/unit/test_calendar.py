@@ -201,7 +201,9 @@ def test_a_month_later_works_on_many_days_at_once():
         pytest.param("2026-04-01 17:00:00", "2026-04-06 08:00:00", 0, id="easter"),
         pytest.param("2026-03-28 09:00:00", "2026-03-29 15:00:00", 0, id="saturday_to_sunday"),
         pytest.param("2026-03-27 16:00:00", "2026-03-30 09:00:00", 7200, id="across_a_weekend"),
-        pytest.param("2026-03-27 00:00:00", "2026-03-28 00:00:00", OFFICE_SECONDS, id="a_whole_day"),
+        pytest.param(
+            "2026-03-27 00:00:00", "2026-03-28 00:00:00", OFFICE_SECONDS, id="a_whole_day"
+        ),
         pytest.param("2026-03-30 07:59:59", "2026-03-30 08:00:01", 1, id="over_the_opening"),
         pytest.param("2026-03-30 16:59:59", "2026-03-30 23:00:00", 1, id="over_the_closing"),
     ],
@@ -307,7 +309,9 @@ def test_equal_calendars_have_one_fingerprint_whatever_the_order_of_their_dates(
     "other",
     [
         pytest.param(calendar_of([CHRISTMAS], "1.0"), id="a_date_less"),
-        pytest.param(calendar_of([CHRISTMAS, NEW_YEAR, date(2026, 7, 13)], "1.0"), id="a_date_more"),
+        pytest.param(
+            calendar_of([CHRISTMAS, NEW_YEAR, date(2026, 7, 13)], "1.0"), id="a_date_more"
+        ),
         pytest.param(calendar_of([CHRISTMAS, date(2027, 1, 2)], "1.0"), id="another_date"),
         pytest.param(calendar_of([CHRISTMAS, NEW_YEAR], "1.1"), id="another_version"),
     ],

@@ -71,7 +71,9 @@ def with_column(name: str, values: pa.Array) -> pa.Table:
 def test_a_column_of_each_type_hashes_as_defined(column: str):
     types = {name: TYPES[name] for name in ("number", column)}
     rows = [{name: values[name] for name in types} for values in ROWS]
-    assert logical_hash(table().select(list(types)), ["number"]) == slow_hash(rows, types, ["number"])
+    assert logical_hash(table().select(list(types)), ["number"]) == slow_hash(
+        rows, types, ["number"]
+    )
 
 
 def test_a_whole_table_hashes_as_defined():
@@ -89,7 +91,9 @@ def test_a_table_of_nulls_hashes_as_defined():
 
 def test_rows_are_ordered_by_the_whole_key_in_the_order_of_unicode():
     types = {"name": pa.string(), "number": pa.int64()}
-    rows = [{"name": name, "number": n} for name in ("Z", "a", "ñ", "字", "🚲", "") for n in (2, -1)]
+    rows = [
+        {"name": name, "number": n} for name in ("Z", "a", "ñ", "字", "🚲", "") for n in (2, -1)
+    ]
     made = pa.Table.from_pylist(rows, schema=pa.schema(types))
     expected = slow_hash(rows, types, ["name", "number"])
     assert logical_hash(made, ["name", "number"]) == expected
@@ -99,7 +103,9 @@ def test_rows_are_ordered_by_the_whole_key_in_the_order_of_unicode():
 def test_the_hash_of_a_known_table_stays_as_it_is():
     # If this value changes, the digests of all earlier runs change with it.
     known = pa.table({"id": pa.array([2, 1]), "name": pa.array(["b", None])})
-    column_id = b"id\0int\0" + b"2\0" + b"\xc0" + (1).to_bytes(8, "little") + (2).to_bytes(8, "little")
+    column_id = (
+        b"id\0int\0" + b"2\0" + b"\xc0" + (1).to_bytes(8, "little") + (2).to_bytes(8, "little")
+    )
     column_name = b"name\0text\0" + b"2\0" + b"\x40" + (1).to_bytes(8, "little") + b"b"
     parts = [hashlib.sha256(column).digest() for column in (column_id, column_name)]
     assert logical_hash(known, ["id"]) == hashlib.sha256(b"".join(parts)).hexdigest()

@@ -88,11 +88,8 @@ def batches_of(made: pa.Table, ends: Iterable[int]) -> Iterator[pa.RecordBatch]:
     """The rows in batches that end at the given rows; equal ends give empty batches."""
     start = 0
     for end in [*sorted(ends), len(made)]:
-        yield from made.slice(start, end - start).combine_chunks().to_batches() or [
-            made.schema.empty_table().to_batches()[0]
-            if made.schema.empty_table().to_batches()
-            else pa.RecordBatch.from_pylist([], schema=made.schema)
-        ]
+        columns = [column.combine_chunks() for column in made.slice(start, end - start).columns]
+        yield pa.RecordBatch.from_arrays(columns, schema=made.schema)
         start = end
 
 

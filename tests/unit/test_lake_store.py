@@ -32,7 +32,9 @@ def store(tmp_path: Path) -> FolderStore:
 
 def files(store: FolderStore) -> list[str]:
     """Every file of the lake, hidden ones too."""
-    return sorted(p.relative_to(store.root).as_posix() for p in store.root.rglob("*") if p.is_file())
+    return sorted(
+        p.relative_to(store.root).as_posix() for p in store.root.rglob("*") if p.is_file()
+    )
 
 
 # --- The store ----------------------------------------------------------------------------------
@@ -173,7 +175,9 @@ def test_raw_keys_are_those_of_the_adr(source: str):
         pytest.param(
             "silver_attachments", MONTHLY, "silver/attachments/month=2026-02", id="attachments"
         ),
-        pytest.param("gold_kpi_backlog_daily", DAILY, "gold/kpi_backlog/day=2026-02-24", id="backlog"),
+        pytest.param(
+            "gold_kpi_backlog_daily", DAILY, "gold/kpi_backlog/day=2026-02-24", id="backlog"
+        ),
         pytest.param("gold_kpi_sla_daily", DAILY, "gold/kpi_sla/day=2026-02-24", id="sla"),
         pytest.param("gold_kpi_volume_daily", DAILY, "gold/kpi_volume/day=2026-02-24", id="volume"),
     ],
@@ -286,7 +290,8 @@ def test_the_digest_takes_the_logical_hash_where_there_is_one():
     first, second = (
         digest([lake_object("email", content=writer, logical_sha256="e" * 64)]) for writer in "12"
     )
-    assert first == second != digest([lake_object("email", content="e")][:0])
+    assert first == second
+    assert first == digest([lake_object("email", content="e")])
     assert first != digest([lake_object("email", content="1")])
 
 
@@ -315,7 +320,9 @@ def test_the_digest_changes_with_the_objects(objects: list[LakeObject]):
         pytest.param({"a": OBJECTS[0], "b": OBJECTS[0]}, "additional", id="additional"),
         pytest.param({"a": lake_object("email", rows=7)}, "7 rows instead of 1", id="rows"),
         pytest.param({"a": lake_object("email", content="1")}, "other bytes", id="bytes"),
-        pytest.param({"a": lake_object("email", logical_sha256="1")}, "other content", id="content"),
+        pytest.param(
+            {"a": lake_object("email", logical_sha256="1")}, "other content", id="content"
+        ),
     ],
 )
 def test_a_comparison_names_the_object_and_what_is_different(
@@ -338,7 +345,9 @@ CHECKSUMS = json.dumps({"objects": []}).encode()
 def test_a_run_exists_once_its_manifest_does(store: FolderStore, monkeypatch: pytest.MonkeyPatch):
     written = []
     create = store.create
-    monkeypatch.setattr(store, "create", lambda key, content: (written.append(key), create(key, content)))
+    monkeypatch.setattr(
+        store, "create", lambda key, content: (written.append(key), create(key, content))
+    )
     assert find_manifest(store, RUN) is None
     commit(store, DAY, RUN, CHECKSUMS, MANIFEST)
     assert written == [layout.checksums_key(DAY, RUN), layout.manifest_key(DAY, RUN)]

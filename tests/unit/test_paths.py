@@ -153,7 +153,9 @@ EDGES = sorted(
         pytest.param(1 - 2**-53, id="no_loop"),
     ],
 )
-def test_a_walk_with_the_same_draw_at_each_step_ends_within_the_bounds(draw: float, resolution: int):
+def test_a_walk_with_the_same_draw_at_each_step_ends_within_the_bounds(
+    draw: float, resolution: int
+):
     (path,) = walked(np.full((1, MAX_PATH_LENGTH), draw), resolution)
     assert path in possible(resolution)
 
@@ -214,7 +216,9 @@ def has_any_withdrawal(path: Path) -> bool:
 @pytest.mark.parametrize("name", ["documento_v1", "ley1755"])
 def test_the_shares_of_withdrawals_are_those_of_all_possible_paths(name: str):
     facts = profile(name)
-    last_cycle = sum(p for path, p in possible(ORDINARY).items() if is_withdrawn(path, facts.stop_status))
+    last_cycle = sum(
+        p for path, p in possible(ORDINARY).items() if is_withdrawn(path, facts.stop_status)
+    )
     ever = sum(p for path, p in possible(ORDINARY).items() if has_any_withdrawal(path))
     shares = withdrawal_shares(facts)
     assert shares.last_cycle == pytest.approx(last_cycle, abs=1e-12)

@@ -321,7 +321,9 @@ def test_files_have_a_name_with_an_extension_and_a_size(name: str):
             assert file[keys[1]] >= 1
         if line["status_to"] == "RECEIVED":
             received[line["source"]][bool(files)] += 1
-    shares = {source: with_files / (none + with_files) for source, (none, with_files) in received.items()}
+    shares = {
+        source: with_files / (none + with_files) for source, (none, with_files) in received.items()
+    }
     expected = {"email": 0.55, "webform": 0.45, "chat": 0.12, "call": 1.0}
     assert shares == pytest.approx(expected, abs=0.1)
 

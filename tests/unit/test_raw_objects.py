@@ -160,7 +160,11 @@ def lines_and_hash(values: dict[str, Any]) -> tuple[list[str], str]:
 def test_another_seed_gives_other_lines_of_the_same_kind():
     here, there = (
         lines_by_ticket(
-            {("", date.min): "".join(lines_and_hash(base_values(seed=s, volume_scale=0.02))[0]).encode()}
+            {
+                ("", date.min): "".join(
+                    lines_and_hash(base_values(seed=s, volume_scale=0.02))[0]
+                ).encode()
+            }
         )
         for s in (1, 2)
     )

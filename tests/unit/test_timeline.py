@@ -155,6 +155,7 @@ def test_a_batch_of_one_day_equals_the_days_slice_of_a_longer_one():
     assert long.path[members].tolist() == alone.path.tolist()
     assert long.timeline.entered[members].tolist() == alone.timeline.entered.tolist()
     assert long.micros[members].tolist() == alone.micros.tolist()
-    assert long.number[members].tolist() == (
-        alone.number + int(long.number[members][0] - alone.number[0])
-    ).tolist()
+    assert (
+        long.number[members].tolist()
+        == (alone.number + int(long.number[members][0] - alone.number[0])).tolist()
+    )

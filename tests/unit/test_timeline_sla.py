@@ -28,7 +28,9 @@ Case = tuple[str, int, float]
 # The days before Easter, before Christmas, and a common week.
 WEEKS = {42: "2026-03-24", 7: "2025-12-16", 3: "2026-08-31"}
 BATCHES = [
-    pytest.param((name, seed, 0.095), id=f"{name}_seed_{seed}") for name in PROFILES for seed in WEEKS
+    pytest.param((name, seed, 0.095), id=f"{name}_seed_{seed}")
+    for name in PROFILES
+    for seed in WEEKS
 ]
 DAYS = 4
 CYCLES = 2  # one, and one more by a reopening
@@ -257,7 +259,9 @@ def test_an_extension_is_announced_after_work_began_and_no_later_than_the_first_
 @pytest.mark.parametrize("case", BATCHES)
 def test_an_extension_is_announced_before_the_answer(case: Case):
     answered = [
-        life for life in extended_lives(case) if life.announced >= life.seconds[life.first("RESPONDED")]
+        life
+        for life in extended_lives(case)
+        if life.announced >= life.seconds[life.first("RESPONDED")]
     ]
     assert answered == []
 

@@ -142,6 +142,8 @@ class RunSession(KedroSession):
         outputs = recorder.outputs()
         where = {"lake": store.location("")}
         criteria: list[Criterion] = []
+        # What the engine holds is not needed any more; the self-check has a process of its own.
+        ENGINE.close()
         if recorder.complete:
             recorder.commit()
             display.checking()
