@@ -9,12 +9,14 @@ Measured on a temporary copy of the project, so `data/` stays as it is:
 
 A machine that others use is noisy, and noise only ever slows down. So everything runs several
 times; the table shows the median, which one disturbed run does not move, and the range, which tells
-how noisy it was. Compare medians of the same machine only, and two versions by runs taken in turns.
+how noisy it was. Processor seconds are shown too: they hardly change while others wait for the same
+cores. Compare medians of the same machine only, and two versions by runs taken in turns.
 """
 
 import argparse
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -25,7 +27,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 
 PROJECT = Path(__file__).resolve().parents[1]
 COPIED = ("src", "conf", "pyproject.toml", ".telemetry")
@@ -96,7 +98,7 @@ def compile_modules(project: Path) -> None:
 
 
 def measure(project: Path, number: int, runs: int) -> Figures:
-    """All figures, once; the lake is removed afterwards."""
+    """All figures, once."""
     load = f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     print(f"{number + 1} of {runs} … {load}", file=sys.stderr)
     figures = whole_run(project)
@@ -116,7 +118,7 @@ def whole_run(project: Path) -> Figures:
     """The default run as a process of its own."""
     shutil.rmtree(project / "data", ignore_errors=True)
     command = [sys.executable, "-m", "kedro", "run", "--params", f"seed={SEED}"]
-    began, clock = datetime.now(UTC), perf_counter()
+    began, clock, used = datetime.now(UTC), perf_counter(), children_seconds()
     with (project / "output").open("w") as output:
         process = subprocess.Popen(
             command, cwd=project, env=environment(project), stdout=output, stderr=output
@@ -131,6 +133,7 @@ def whole_run(project: Path) -> Figures:
     committed = (datetime.fromisoformat(manifest["finished_at"]) - began).total_seconds()
     return {
         "run to the end, s": seconds,
+        "run to the end, processor s": children_seconds() - used,
         "run to gold, s": committed,
         "peak memory, MB": memory.stop() / 1e6,
         **stage_figures(manifest["seconds_by_stage"]),
@@ -168,10 +171,10 @@ class PeakMemory:
 def tree_memory(root: int) -> int:
     """Resident bytes of a process and its descendants; 0 where there is no /proc."""
     parents = dict(filter(None, map(process_parent, Path("/proc").glob("[0-9]*"))))
-    tree = {root}
-    for pid in sorted(parents):
-        if parents[pid] in tree:
-            tree.add(pid)
+    tree, known = {root}, 0
+    while len(tree) > known:
+        known = len(tree)
+        tree |= {pid for pid, parent in parents.items() if parent in tree}
     return sum(map(resident_bytes, tree))
 
 
@@ -194,10 +197,14 @@ def resident_bytes(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def children_seconds() -> float:
+    """Processor seconds of the children that have ended, and of theirs."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def largest_child() -> float:
     """Most resident bytes of any one child that has ended."""
-    import resource
-
     unit = 1 if sys.platform == "darwin" else 1024
     return unit * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 
@@ -208,8 +215,7 @@ def generation(project: Path, workers: int, name: str) -> Figures:
     done = subprocess.run(
         command, cwd=project, env=environment(project), capture_output=True, text=True, check=True
     )
-    found = json.loads(done.stdout)
-    return {f"{name}, s": found["seconds"], f"{name}, events/s": found["rate"]}
+    return {f"{name}, {unit}": value for unit, value in json.loads(done.stdout).items()}
 
 
 def generate(project: Path, workers: int) -> Figures:
@@ -230,14 +236,15 @@ def generate(project: Path, workers: int) -> Figures:
     typed = parse_parameters(dict(loader["parameters"]))
     colombian_calendar()  # imports `holidays`
     with tempfile.TemporaryDirectory(prefix="pqrs-bench-lake-") as lake:
-        began = perf_counter()
+        began, used = perf_counter(), process_time()
         raw = RawEvents(path=lake, run_id="bench")
         for objects in generate_raw_objects(
             build_scenario(typed), typed.date_min, typed.date_max, typed.days_per_chunk, workers
         ):
             raw.save(objects)
-        seconds = perf_counter() - began
-    return {"seconds": seconds, "rate": sum(item.rows for item in raw.objects) / seconds}
+        seconds, processor = perf_counter() - began, process_time() - used
+    own = {"processor s": processor} if workers == 1 else {}
+    return {"s": seconds, **own, "events/s": sum(item.rows for item in raw.objects) / seconds}
 
 
 def print_table(measured: list[Figures]) -> None:
@@ -252,7 +259,7 @@ def row(name: str, values: list[float]) -> tuple[str, ...]:
     """One line of the table."""
     target = TARGETS.get(name)
     wanted = (str(target), "yes" if target.is_met(median(values)) else "NO") if target else ("", "")
-    decimals = 1 if name.endswith(", s") else 0
+    decimals = 1 if name.endswith(" s") else 0
     shown = (f"{value:,.{decimals}f}" for value in (median(values), min(values), max(values)))
     return (name, *shown, *wanted)
 

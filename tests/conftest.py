@@ -81,6 +81,9 @@ class Outcome:
 # Serves one command after the other: each in a fork, which ends as `kedro` does.
 _FORKER = """
 import json, os, sys
+
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
 import kedro.framework.cli.cli as command_line
 import pqrs_kedro.settings
 
@@ -94,7 +97,7 @@ for request in sys.stdin:
         sys.argv = ["kedro", *arguments]
         command_line.main()
         sys.exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=answers, flush=True)
 """
 
 
@@ -114,7 +117,8 @@ class Project:
 
     def files(self) -> list[str]:
         """Every file under data/."""
-        return sorted(p.relative_to(self.data).as_posix() for p in self.data.rglob("*.*"))
+        found = (p for p in self.data.rglob("*") if p.is_file())
+        return sorted(p.relative_to(self.data).as_posix() for p in found)
 
     def environment(self, changed: Mapping[str, str] | None = None) -> dict[str, str]:
         """This process's environment without what would name another project or run."""
@@ -181,7 +185,7 @@ class ForkedKedro:
         self._folder = folder
         self._server = subprocess.Popen(
             [sys.executable, "-c", _FORKER],
-            cwd=folder,
+            cwd=ROOT,
             env=Project(ROOT).environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -265,8 +269,8 @@ class Run:
         return sorted(self.lake.glob(f"raw/pqrs/source=*/day=*/run_id={self.run_id}/events.jsonl"))
 
     def data_objects(self) -> list[Path]:
-        """All data objects: everything but manifests and logs."""
-        found = self.lake.rglob(f"run_id={self.run_id}/*.*")
+        """All data objects: everything but manifests, logs and what a killed writer left hidden."""
+        found = self.lake.rglob(f"run_id={self.run_id}/[!.]*")
         documents = ("manifests", "logs")
         return sorted(p for p in found if p.relative_to(self.lake).parts[0] not in documents)
 
@@ -348,9 +352,9 @@ def documento_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run of documento_v1: some 500 tickets of five days. To be read only."""
 
     def make(folder: Path) -> None:
-        copy_project(folder).run(run_id="documento", **DOCUMENTO)
+        copy_project(folder).run(run_id="d0c-run", **DOCUMENTO)
 
-    return Run(Project(_once(tmp_path_factory, "documento", make)), "documento")
+    return Run(Project(_once(tmp_path_factory, "documento", make)), "d0c-run")
 
 
 @pytest.fixture(scope="session")
@@ -358,9 +362,9 @@ def ley1755_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run of ley1755: some 500 tickets of five days. To be read only."""
 
     def make(folder: Path) -> None:
-        copy_project(folder).run(run_id="ley", **LEY1755)
+        copy_project(folder).run(run_id="l3y-run", **LEY1755)
 
-    return Run(Project(_once(tmp_path_factory, "ley1755", make)), "ley")
+    return Run(Project(_once(tmp_path_factory, "ley1755", make)), "l3y-run")
 
 
 @pytest.fixture(
@@ -391,7 +395,6 @@ def elsewhere_run(tmp_path_factory: pytest.TempPathFactory) -> CommandRun:
         "TZ": "Pacific/Auckland",
         "PYTHONHASHSEED": "4711",
         "LC_ALL": "C",
-        "PYTHONUTF8": "0",
     }
     option = params(
         run_id="elsewhere",

@@ -8,7 +8,7 @@ from itertools import pairwise, product
 from typing import Any
 
 import pytest
-from tests.conftest import CHANNELS, DOCUMENTO, LEY1755, Observed, Run
+from tests.conftest import CHANNELS, Observed, Run
 from tests.oracle.calendar import days_from_to, end_of_day, local_day
 
 from pqrs_kedro.contracts.tables import TABLES
@@ -52,8 +52,7 @@ def rows(run: Run, name: str) -> list[Row]:
 
 
 def first_day(run: Run) -> date:
-    parameters = DOCUMENTO if run.run_id == "documento" else LEY1755
-    return date.fromisoformat(parameters["date_min"])
+    return date.fromisoformat(run.document("manifest.json")["inputs"]["date_min"])
 
 
 def last_day(run: Run) -> date:

@@ -1,6 +1,5 @@
-"""What the unit tests of the generator share: the parameters of conf/base, and batches of tickets."""
+"""What unit tests of the generator share: the parameters of conf/base, and batches of tickets."""
 
-from collections.abc import Sequence
 from copy import deepcopy
 from datetime import date
 from functools import cache
@@ -63,7 +62,3 @@ def batch(first: str, days: int, **top_level: Any) -> TicketBatch:
     last = date.fromordinal(date.fromisoformat(first).toordinal() + days - 1).isoformat()
     run = scenario(date_min=first, date_max=last, **top_level)
     return build_batch(run, range(start, start + days))
-
-
-def numbers(days: Sequence[str]) -> list[int]:
-    return [day_number(date.fromisoformat(day)) for day in days]

@@ -13,6 +13,7 @@ from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.pipelines.synthesis.arrivals import (
     ArrivalModel,
     Arrivals,
+    _negative_binomial,
     draw_arrivals,
     plan_arrivals,
 )
@@ -107,6 +108,15 @@ def test_counts_are_quantiles_of_the_negative_binomial(volume_scale: float):
     assert arrivals.counts(YEAR_2026).tolist() == expected.astype(int).tolist()
 
 
+def test_a_draw_on_a_step_of_the_distribution_gives_the_lower_count():
+    # There the continuous inverse lies a hair below or above the whole number.
+    k, probability = 70.0, 70 / (70 + 1150)
+    numbers = np.arange(700, 1900)
+    steps = stats.nbinom.cdf(numbers, k, probability)
+    counts = _negative_binomial(steps, k, np.full(len(numbers), probability))
+    assert counts.tolist() == numbers.tolist()
+
+
 def test_counts_are_more_dispersed_than_poisson():
     days = day_range("2018-01-01", "2035-12-31")
     means, counts = model().means(days), model().counts(days)
@@ -168,6 +178,14 @@ def test_peaks_do_not_begin_at_the_same_place_of_every_period():
         for period in range(first_period, first_period + 24)
     }
     assert len(places) > 12
+
+
+def test_a_peak_may_begin_on_the_first_day_of_its_period_and_end_on_the_last():
+    days = np.arange(227 * 90, 228 * 90)
+    windows = [runs_of(model(seed).in_peak(days)) for seed in range(600)]
+    assert min(start for ((start, _),) in windows) == 0
+    assert max(start + length for ((start, length),) in windows) == 90
+    assert {length for ((_, length),) in windows} == set(range(5, 11))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -123,9 +123,9 @@ def test_draws_of_one_column_are_those_of_width_one():
 
 
 def test_drawing_leaves_numpys_global_generator_alone():
-    state = np.random.get_state(legacy=False)["state"]["pos"]  # noqa: NPY002
+    state = np.random.get_state(legacy=False)["state"]["pos"]
     DayDraws(7, (DAY,), (30,)).uniform("path", 3)
-    assert np.random.get_state(legacy=False)["state"]["pos"] == state  # noqa: NPY002
+    assert np.random.get_state(legacy=False)["state"]["pos"] == state
 
 
 # --- Stratified draws ---------------------------------------------------------------------------

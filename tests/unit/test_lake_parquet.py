@@ -52,6 +52,12 @@ def test_equal_rows_have_equal_bytes(made: pa.Table):
     assert parquet_bytes(made).equals(parquet_bytes(rows(1000)))
 
 
+def test_rows_of_many_pages_have_equal_bytes_whatever_their_chunks():
+    # Some 6 MB of texts that repeat nothing: pages end where a megabyte is full.
+    made = pa.table({"text": [f"{number:>100}" for number in range(60_000)]})
+    assert parquet_bytes(chunked(made, 777)).equals(parquet_bytes(made))
+
+
 def test_other_rows_have_other_bytes():
     assert not parquet_bytes(rows(1000, 1)).equals(parquet_bytes(rows(1000)))
 
@@ -117,26 +123,41 @@ def expected_objects(
     return found
 
 
-DAYS = st.sampled_from(["2026-01-01", "2026-01-02", "2026-01-03", "2026-02-01"])
-KEYS = {
-    VOLUME.name: st.lists(st.tuples(DAYS), max_size=30),
-    QUARANTINE.name: st.lists(st.tuples(st.sampled_from(["call", "chat"]), DAYS), max_size=30),
-    STATUS.name: st.lists(st.just(()), max_size=30),
+DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
+PARTITIONS = {
+    VOLUME.name: [(day,) for day in DAYS],
+    QUARANTINE.name: [(source, day) for source in ("call", "chat") for day in DAYS],
+    STATUS.name: [()],
 }
 
 
-@settings(max_examples=120)
-@given(
-    name=st.sampled_from(sorted(KEYS)),
-    object_rows=st.integers(1, 12),
-    data=st.data(),
-)
+@settings(max_examples=100)
+@given(name=st.sampled_from(sorted(PARTITIONS)), object_rows=st.integers(1, 9), data=st.data())
 def test_any_stream_in_any_batches_is_cut_into_the_same_objects(name, object_rows, data):
-    table = TABLES[name]
-    keys = sorted(data.draw(KEYS[name]))
+    table, partitions = TABLES[name], PARTITIONS[name]
+    sizes = st.lists(st.integers(0, 30), min_size=len(partitions), max_size=len(partitions))
+    keys = [
+        key for key, size in zip(partitions, data.draw(sizes), strict=True) for _ in range(size)
+    ]
     ends = data.draw(st.lists(st.integers(0, len(keys)), max_size=6))
     made = cut(table, batches_of(stream(table, keys), ends), object_rows)
     assert made == expected_objects(table, keys, object_rows)
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        pytest.param([], id="one_batch"),
+        pytest.param([3], id="a_batch_that_fills_up_and_goes_on"),
+        pytest.param([5, 10], id="batches_of_whole_objects"),
+        pytest.param([0, 1, 1, 16], id="small_and_empty_batches"),
+    ],
+)
+def test_a_long_partition_is_split_after_the_same_rows_whatever_the_batches(ends: list[int]):
+    keys = [("2026-01-01",)] * 17
+    made = cut(VOLUME, batches_of(stream(VOLUME, keys), ends), 5)
+    assert [len(data["channel"]) for _, _, data in made] == [5, 5, 5, 2]
+    assert [part for _, part, _ in made] == [0, 1, 2, 3]
 
 
 def test_an_object_is_cut_where_it_would_pass_its_rows_or_its_partition():

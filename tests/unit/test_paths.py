@@ -7,6 +7,7 @@ are enumerated one by one.
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def enumerate_paths(resolution: int = ORDINARY) -> Iterator[tuple[Path, float]]:
         if path[-1] == "ARCHIVED":
             yield path, probability
             continue
-        arcs = Counter(zip(path, path[1:], strict=False))
+        arcs = Counter(pairwise(path))
         targets = PROBABILITIES[path[-1]]
         first = next(iter(targets))
         shares = dict.fromkeys(targets, 0.0)
@@ -169,7 +170,7 @@ def test_draws_exist_that_walk_the_longest_path():
         ("RESPONDED", "IN_PROGRESS"): 0.01,
         ("CLOSED", "REOPENED"): 0.01,
     }
-    draws = [0.99, *(draw_of.get(arc, 0.99) for arc in zip(longest, longest[1:], strict=False))]
+    draws = [0.99, *(draw_of.get(arc, 0.99) for arc in pairwise(longest))]
     assert walked(np.array([draws]), ORDINARY) == [longest]
 
 
@@ -178,6 +179,16 @@ def test_walks_with_draws_on_the_edges_of_the_branches_stay_within_the_bounds(re
     random = np.random.Generator(np.random.Philox(key=3))
     draws = random.choice(EDGES, (20_000, MAX_PATH_LENGTH))
     assert set(walked(draws, resolution)) <= possible(resolution).keys()
+
+
+def test_a_draw_on_an_edge_takes_the_next_branch_and_leaves_the_loop_before_untouched():
+    to_hold, edge, on = 0.01, 0.14, 0.99
+    draws = np.full((1, MAX_PATH_LENGTH), on)
+    # RECEIVED to IN_PROGRESS, twice handed back on the edge of ON_HOLD, then on hold twice.
+    draws[0, 5:13] = [edge, on, edge, on, to_hold, on, to_hold, on]
+    (path,) = walked(draws, ORDINARY)
+    handed_back, held = ("ASSIGNED", "IN_PROGRESS"), ("ON_HOLD", "IN_PROGRESS")
+    assert path[5:13] == handed_back + handed_back + held + held
 
 
 def test_a_path_does_not_depend_on_the_tickets_around():
@@ -210,7 +221,7 @@ WITHDRAWAL = ("ON_HOLD", "RESPONDED")
 
 
 def has_any_withdrawal(path: Path) -> bool:
-    return WITHDRAWAL in zip(path, path[1:], strict=False)
+    return WITHDRAWAL in pairwise(path)
 
 
 @pytest.mark.parametrize("name", ["documento_v1", "ley1755"])

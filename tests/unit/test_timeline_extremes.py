@@ -1,7 +1,7 @@
-"""The time grid under draws that hardly ever occur: each the least, the greatest, or in the middle.
+"""The time grid under draws that hardly ever occur: the least, the greatest, or in the middle.
 
-Tickets of all kinds walk at random, but every draw of a duration, a ratio or a time of day is one of a
-few extreme values; the promises of the timeline hold all the same.
+Tickets of all kinds walk at random, but every draw of a duration, a ratio or a time of day is one
+of a few extreme values; the promises of the timeline hold all the same.
 """
 
 from collections.abc import Sequence
@@ -34,15 +34,26 @@ EXTREMES = (LEAST, 1e-6, 0.5, 1 - 1e-6, GREATEST)
 # Not the greatest: a life of many such durations would outlast the calendar.
 DURATIONS = (LEAST, 1e-6, 0.5, 1 - 1e-6)
 QUANTILES = (LEAST, 1e-3, 0.5, 0.7, 0.9, 1 - 1e-4)
-RATES = [pytest.param(rate, id=f"rate_{rate}") for rate in (0.02, 0.40)]
-ALL_PROFILES = [pytest.param(name, id=name) for name in PROFILES]
+PROFILE_TERMS = (8, 10, 15, 20, 30)
+OTHER_TERMS = (5, 6, 7, 60)  # parameters allow 5 to 60
+Case = tuple[str, float, tuple[int, ...]]
+CASES = [
+    pytest.param((name, rate, terms), id=f"{name}_{label}")
+    for name in PROFILES
+    for label, rate, terms in (
+        ("rate_of_2_pct", 0.02, PROFILE_TERMS),
+        ("rate_of_40_pct", 0.40, PROFILE_TERMS),
+        ("other_terms", 0.095, OTHER_TERMS),
+    )
+]
 
 Made = tuple[Cases, CycleDraws, Timeline, np.ndarray]
 
 
 @cache
-def extreme_tickets(name: str, rate: float) -> Made:
+def extreme_tickets(case: Case) -> Made:
     """Cases, draws, timeline and resolution of tickets with extreme draws."""
+    name, rate, terms = case
     facts = profile(name)
     random = np.random.Generator(np.random.Philox(key=int(1000 * rate)))
     resolution = random.choice([ORDINARY, TRANSFERRED, 2], TICKETS, p=[0.7, 0.2, 0.1])
@@ -52,7 +63,6 @@ def extreme_tickets(name: str, rate: float) -> Made:
     hurry = random.choice(EXTREMES, (TICKETS, 2))
     median = calibrate_median(facts.response, rate, 0.086)
     eligible = (resolution == ORDINARY) & ~has_withdrawal(path) & (quantile[:, 0] >= 0.7)
-    terms = [item.term_business_days for item in facts.types.values()]
     cases = Cases(
         path=path,
         received=(FIRST_DAY + random.integers(0, 365, TICKETS)) * SECONDS_PER_DAY
@@ -75,32 +85,30 @@ def extreme_tickets(name: str, rate: float) -> Made:
 
 
 @cache
-def lives_of(name: str, rate: float) -> Sequence[Life]:
-    cases, _, timeline, _ = extreme_tickets(name, rate)
+def lives_of(case: Case) -> Sequence[Life]:
+    cases, _, timeline, _ = extreme_tickets(case)
     return list(lives(cases.path, timeline, cases.term))
 
 
 @cache
-def cycles_of(name: str, rate: float) -> Sequence[Cycle]:
-    stop_status = profile(name).stop_status
-    return [cycle for life in lives_of(name, rate) for cycle in cycles(life, stop_status)]
+def cycles_of(case: Case) -> Sequence[Cycle]:
+    stop_status = profile(case[0]).stop_status
+    return [cycle for life in lives_of(case) for cycle in cycles(life, stop_status)]
 
 
-@pytest.mark.parametrize("rate", RATES)
-@pytest.mark.parametrize("name", ALL_PROFILES)
-def test_every_status_is_entered_after_the_one_before(name: str, rate: float):
-    cases, _, timeline, _ = extreme_tickets(name, rate)
+@pytest.mark.parametrize("case", CASES)
+def test_every_status_is_entered_after_the_one_before(case: Case):
+    cases, _, timeline, _ = extreme_tickets(case)
     elapsed = np.diff(timeline.entered, axis=1)
     assert (elapsed[cases.path[:, 1:] != END] > 0).all()
 
 
-@pytest.mark.parametrize("rate", RATES)
-@pytest.mark.parametrize("name", ALL_PROFILES)
-def test_an_ordinary_cycle_is_late_exactly_when_its_ratio_exceeds_one(name: str, rate: float):
-    cases, draws, _, _ = extreme_tickets(name, rate)
+@pytest.mark.parametrize("case", CASES)
+def test_an_ordinary_cycle_is_late_exactly_when_its_ratio_exceeds_one(case: Case):
+    cases, draws, _, _ = extreme_tickets(case)
     wrong = [
         cycle
-        for cycle in cycles_of(name, rate)
+        for cycle in cycles_of(case)
         if not cases.transferred[cycle.life.row]
         and not cycle.is_withdrawn
         and cycle.is_late != (draws.ratio[cycle.life.row, cycle.number] > 1)
@@ -108,33 +116,28 @@ def test_an_ordinary_cycle_is_late_exactly_when_its_ratio_exceeds_one(name: str,
     assert wrong == []
 
 
-@pytest.mark.parametrize("rate", RATES)
-@pytest.mark.parametrize("name", ALL_PROFILES)
-def test_transfers_and_withdrawals_are_never_late(name: str, rate: float):
-    cases, _, _, _ = extreme_tickets(name, rate)
-    special = [c for c in cycles_of(name, rate) if c.is_withdrawn or cases.transferred[c.life.row]]
+@pytest.mark.parametrize("case", CASES)
+def test_transfers_and_withdrawals_are_never_late(case: Case):
+    cases, _, _, _ = extreme_tickets(case)
+    special = [c for c in cycles_of(case) if c.is_withdrawn or cases.transferred[c.life.row]]
     assert len(special) > 700
     assert [cycle for cycle in special if cycle.is_late] == []
 
 
-@pytest.mark.parametrize("rate", RATES)
-@pytest.mark.parametrize("name", ALL_PROFILES)
-def test_a_transferred_petition_is_answered_within_five_business_days(name: str, rate: float):
-    cases, _, _, _ = extreme_tickets(name, rate)
+@pytest.mark.parametrize("case", CASES)
+def test_a_transferred_petition_is_answered_within_five_business_days(case: Case):
+    cases, _, _, _ = extreme_tickets(case)
     taken = {
         business_days_between(life.days[1], life.days[life.first("RESPONDED")])
-        for life in lives_of(name, rate)
+        for life in lives_of(case)
         if cases.transferred[life.row]
     }
     assert max(taken) == 5
 
 
-@pytest.mark.parametrize("rate", RATES)
-@pytest.mark.parametrize("name", ALL_PROFILES)
-def test_completion_is_asked_for_within_ten_business_days_and_within_the_term(
-    name: str, rate: float
-):
-    held = [cycle for cycle in cycles_of(name, rate) if cycle.holds]
+@pytest.mark.parametrize("case", CASES)
+def test_completion_is_asked_for_within_ten_business_days_and_within_the_term(case: Case):
+    held = [cycle for cycle in cycles_of(case) if cycle.holds]
     assert len(held) > 700
     for cycle in held:
         days = cycle.life.days
@@ -143,10 +146,9 @@ def test_completion_is_asked_for_within_ten_business_days_and_within_the_term(
             assert business_days_between(cycle.start_day, days[cycle.holds[0]]) <= 10
 
 
-@pytest.mark.parametrize("rate", RATES)
-@pytest.mark.parametrize("name", ALL_PROFILES)
-def test_an_extension_is_announced_while_the_petition_is_unanswered(name: str, rate: float):
-    extended = [life for life in lives_of(name, rate) if life.announced]
+@pytest.mark.parametrize("case", CASES)
+def test_an_extension_is_announced_while_the_petition_is_unanswered(case: Case):
+    extended = [life for life in lives_of(case) if life.announced]
     assert len(extended) > 100
     wrong = [
         life

@@ -228,7 +228,7 @@ def test_completion_is_asked_for_within_ten_business_days_of_radication(case: Ca
 
 @pytest.mark.parametrize("case", BATCHES)
 def test_every_hold_before_the_stop_begins_within_the_term(case: Case):
-    # Otherwise it would not pause the term (CPACA art. 17), and the ratio would not say who is late.
+    # Otherwise it would not pause the term, and the ratio would not say who is late.
     for cycle in cycles_of(case):
         if cycle.holds:
             assert cycle.life.days[cycle.holds[-1]] <= cycle.due_day

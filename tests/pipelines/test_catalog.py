@@ -1,0 +1,258 @@
+"""The catalog and the pipelines: complete, lazy, and pure."""
+
+import json
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import ibis
+import pyarrow as pa
+import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from tests.conftest import DOCUMENTO, Project, Run, copy_project
+
+from pqrs_kedro.contracts.tables import TABLES
+from pqrs_kedro.datasets.engine_table import EngineTable
+from pqrs_kedro.datasets.lake_table import LakeTable
+from pqrs_kedro.datasets.raw_events import RawEvents
+from pqrs_kedro.pipeline_registry import register_pipelines
+from pqrs_kedro.run.engine import ENGINE, EngineSettings
+
+STAGES = ["synthesis", "ingestion", "curation", "metrics", "reporting"]
+PIPELINES = register_pipelines()
+WHOLE: Pipeline = PIPELINES["__default__"]
+
+
+Entries = dict[str, Any]
+
+
+def open_catalog(project: Project, **parameters: Any) -> DataCatalog:
+    with project.session(**parameters) as session:
+        return session.load_context().catalog
+
+
+def entries(catalog: DataCatalog) -> Entries:
+    """The entries of conf/base, instantiated; parameters are left out."""
+    names = [name for name in catalog.keys() if not name.startswith("param")]  # noqa: SIM118
+    return {name: catalog[name] for name in names}
+
+
+def persisted(found: Entries) -> Entries:
+    """Entries whose data outlives a run."""
+    return {n: data for n, data in found.items() if isinstance(data, RawEvents | LakeTable)}
+
+
+@pytest.fixture(scope="module")
+def empty_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project without data, and it stays so."""
+    return copy_project(tmp_path_factory.mktemp("catalog") / "project")
+
+
+@pytest.fixture(scope="module")
+def unused(empty_project: Project) -> Entries:
+    """The entries of the catalog where there is no data."""
+    return entries(open_catalog(empty_project, run_id="none"))
+
+
+@pytest.fixture(scope="module")
+def used(documento_run: Run) -> Entries:
+    """The entries of the catalog on a finished run."""
+    return entries(open_catalog(documento_run.project, run_id=documento_run.run_id))
+
+
+# The catalog
+
+
+def test_every_entry_is_instantiated_without_touching_the_disk(
+    empty_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sorted(empty_project.path.rglob("*"))
+    touched: list[str] = []
+    for name in ("create", "read", "exists", "glob"):
+        monkeypatch.setattr(f"pqrs_kedro.lake.store.FolderStore.{name}", _recorder(touched, name))
+    found = entries(open_catalog(empty_project, run_id="none"))
+    assert len(found) > len(TABLES)
+    assert touched == []
+    assert sorted(empty_project.path.rglob("*")) == before
+    assert not ENGINE.is_open
+
+
+def _recorder(touched: list[str], name: str) -> Callable[..., None]:
+    return lambda *arguments: touched.append(name)
+
+
+def test_every_table_has_an_entry_and_every_lake_entry_a_table(unused: Entries) -> None:
+    tables = {name: data for name, data in unused.items() if isinstance(data, LakeTable)}
+    assert {name: data._describe()["table"] for name, data in tables.items()} == {
+        name: name for name in TABLES
+    }
+    assert set(persisted(unused)) - set(TABLES) == {"raw_events"}
+
+
+def test_what_is_not_persisted_lives_in_memory_or_in_the_engine(unused: Entries) -> None:
+    passing = {name: data for name, data in unused.items() if name not in persisted(unused)}
+    assert all(isinstance(data, MemoryDataset | EngineTable) for data in passing.values())
+
+
+def test_every_persisted_entry_has_the_layer_of_its_table(unused: Entries) -> None:
+    for name, data in persisted(unused).items():
+        layer = "raw" if name == "raw_events" else TABLES[name].layer
+        assert data.metadata == {"kedro-viz": {"layer": layer}}
+
+
+def test_every_persisted_entry_has_the_run_id_of_the_session(
+    unused: Entries, empty_project: Project
+) -> None:
+    for data in persisted(unused).values():
+        assert data._describe()["run_id"] == "none"
+        assert Path(data._describe()["path"]) == empty_project.lake
+
+
+@pytest.mark.xdist_group("doc")
+def test_without_a_run_id_the_catalog_is_that_of_the_last_finished_run(
+    documento_run: Run, empty_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_id(project: Project) -> str:
+        return str(open_catalog(project)["silver_tickets"]._describe()["run_id"])
+
+    assert run_id(documento_run.project) == documento_run.run_id
+    assert run_id(empty_project) == "no-run-yet"
+    monkeypatch.setenv("PQRS_RUN_ID", "named")
+    assert run_id(documento_run.project) == "named"
+
+
+def test_what_the_pipelines_read_and_write_is_in_the_catalog(unused: Entries) -> None:
+    read_or_written = {name for name in WHOLE.datasets() if not name.startswith("param")}
+    assert read_or_written == set(unused)
+
+
+# Previews
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.xdist_group("doc")
+def test_a_table_of_a_finished_run_is_previewed(name: str, used: Entries) -> None:
+    preview = used[name].preview()
+    assert preview["columns"] == list(TABLES[name].columns)
+    assert bool(preview["data"]) == (name != "quarantine_raw_lines")
+    assert len(preview["data"]) == len(preview["index"]) <= 20
+    assert all(len(row) == len(preview["columns"]) for row in preview["data"])
+    assert json.loads(json.dumps(preview)) == preview
+    assert not ENGINE.is_open
+
+
+@pytest.mark.xdist_group("doc")
+def test_the_raw_lines_of_a_finished_run_are_previewed(used: Entries, documento_run: Run) -> None:
+    first = documento_run.raw_objects()[0].read_text(encoding="utf-8").splitlines()[:5]
+    assert json.loads(used["raw_events"].preview()) == [json.loads(line) for line in first]
+
+
+def test_no_run_at_all_is_previewed_as_empty(unused: Entries, empty_project: Project) -> None:
+    for name, data in persisted(unused).items():
+        if name == "raw_events":
+            assert json.loads(data.preview()) == []
+        else:
+            preview = data.preview()
+            assert preview["columns"] == list(TABLES[name].columns)
+            assert preview["data"] == []
+    assert not empty_project.data.exists()
+
+
+def test_raw_lines_that_are_no_json_do_not_stop_a_preview(tmp_path: Path) -> None:
+    folder = tmp_path / "raw/pqrs/source=email/day=2026-01-10/run_id=corrupt"
+    folder.mkdir(parents=True)
+    (folder / "events.jsonl").write_bytes(b'{"event_id": "a"}\n{"event_\n\xff\n\n42\n')
+    preview = RawEvents(path=str(tmp_path), run_id="corrupt").preview()
+    assert {"event_id": "a"} in json.loads(preview)
+
+
+# The pipelines
+
+
+def test_the_registry_has_the_five_pipelines_and_the_whole() -> None:
+    assert list(PIPELINES) == [*STAGES, "__default__"]
+    whole = [node.name for name in STAGES for node in PIPELINES[name].nodes]
+    assert sorted(whole) == sorted(node.name for node in WHOLE.nodes)
+    assert len(whole) == len(set(whole))
+
+
+@pytest.mark.parametrize("node", [pytest.param(node, id=node.name) for node in WHOLE.nodes])
+def test_a_node_has_the_name_of_its_function_and_the_tag_of_its_pipeline(node: Node) -> None:
+    assert node.name == node.func.__name__
+    assert node.func.__doc__
+    (stage,) = node.tags
+    assert node.func.__module__.startswith(f"pqrs_kedro.pipelines.{stage}.")
+    assert node in PIPELINES[stage].nodes
+
+
+def test_a_stage_reads_what_earlier_stages_wrote() -> None:
+    written: set[str] = set()
+    for name in STAGES:
+        inputs = {i for i in PIPELINES[name].inputs() if not i.startswith("param")}
+        assert inputs <= written
+        written |= PIPELINES[name].outputs() | PIPELINES[name].all_outputs()
+    assert set(TABLES) <= written
+
+
+def test_every_table_is_written_by_one_node() -> None:
+    writers = [name for node in WHOLE.nodes for name in node.outputs]
+    assert sorted(name for name in writers if name in TABLES) == sorted(TABLES)
+
+
+# Purity
+
+
+@pytest.fixture(scope="module")
+def worked(documento_run: Run) -> Iterator[dict[str, dict[str, Any]]]:
+    """For every node: its inputs before and after it was called on the finished run."""
+    with documento_run.project.session(run_id=documento_run.run_id, **DOCUMENTO) as session:
+        catalog = session.load_context().catalog
+        made: dict[str, Any] = {}
+        seen: dict[str, dict[str, Any]] = {}
+        for node in WHOLE.nodes:
+            inputs = {n: made[n] if n in made else catalog.load(n) for n in node.inputs}
+            tables = _engine_tables()
+            before = {name: _content(value) for name, value in inputs.items()}
+            outputs = node.run(inputs)
+            written = persisted({name: catalog[name] for name in node.outputs})
+            made |= {name: value for name, value in outputs.items() if name not in written}
+            _consume(outputs)
+            seen[node.name] = {
+                "before": before,
+                "after": {name: _content(value) for name, value in inputs.items()},
+                "tables_before": tables,
+                "tables_after": _engine_tables(),
+            }
+        yield seen
+
+
+def _engine_tables() -> list[str]:
+    return sorted(ENGINE.connect(EngineSettings()).list_tables())
+
+
+def _content(value: Any) -> Any:
+    """What a node could change of an input: a table's query or rows, or a plain value."""
+    if isinstance(value, ibis.Table):
+        return value.schema(), ibis.to_sql(value)
+    if isinstance(value, pa.Table):
+        return value.schema, value.to_pydict()
+    return deepcopy(value)
+
+
+def _consume(outputs: dict[str, Any]) -> None:
+    """A generating node works when its output is taken."""
+    for value in outputs.values():
+        if isinstance(value, Iterator):
+            next(value)
+
+
+@pytest.mark.parametrize("name", [node.name for node in WHOLE.nodes])
+@pytest.mark.xdist_group("doc")
+def test_a_node_changes_neither_its_inputs_nor_the_engine(
+    name: str, worked: dict[str, dict[str, Any]]
+) -> None:
+    assert worked[name]["after"] == worked[name]["before"]
+    assert worked[name]["tables_after"] == worked[name]["tables_before"]
