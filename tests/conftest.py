@@ -1,7 +1,7 @@
 """Working copies of the project, runs of it, and the small finished runs that many tests read.
 
-A `Project` is a copy with data of its own. It runs in this process (`run`), as the command line in a
-process of its own (`start`, `kedro`), or, for commands that end within a second, as a fork of a
+A `Project` is a copy with data of its own. It runs in this process (`run`), as the command line in
+a process of its own (`start`, `kedro`), or, for commands that end within a second, as a fork of a
 process that has imported Kedro already (`forked_kedro`). Finished runs are made once per test
 session, whatever the number of pytest workers, and are only read: a test that wants to change one
 takes a copy.

@@ -71,8 +71,8 @@ class PqrsType(Model):
 
     name: str = Field(min_length=1)
     share: Probability
-    # Two holds and their caps need five days (see `pipelines.synthesis.timeline`).
-    term_business_days: int = Field(ge=5, le=60)
+    # Under five days two holds do not fit in a term: the breach rate is then met only nearly.
+    term_business_days: int = Field(ge=1, le=60)
     webform_code: int = Field(ge=1)
 
 

@@ -130,7 +130,9 @@ def test_gold_keys_are_the_full_product_without_gaps(
     }
     key = TABLES[name].primary_key
     expected = Counter(product(*(values[column] for column in key)))
-    assert Counter(tuple(row[column] for column in key) for row in rows(small_run, name)) == expected
+    assert (
+        Counter(tuple(row[column] for column in key) for row in rows(small_run, name)) == expected
+    )
 
 
 def test_every_layer_ends_on_the_last_observed_day(small_run: Run) -> None:

@@ -1,7 +1,7 @@
 """Every silver table equals what the oracle rebuilds from the raw JSON Lines, cell by cell.
 
-The generated runs cover both profiles; the hand-made tickets (`tests/conftest.py`, STORIES) cover the
-edges of the SLA cycle, with each clock.
+The generated runs cover both profiles; the hand-made tickets (`tests/conftest.py`, STORIES) cover
+the edges of the SLA cycle, with each clock.
 """
 
 import csv

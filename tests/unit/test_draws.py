@@ -51,8 +51,8 @@ def test_a_seed_and_a_stream_cannot_be_confused_with_another_pair():
 
 
 def test_a_days_draws_do_not_run_into_the_next_day():
-    million = raw_block(7, "path", DAY, 1_000_000)
-    assert not np.isin(raw_block(7, "path", DAY + 1, 100), million).any()
+    long = raw_block(7, "path", DAY, 100_000)
+    assert not np.isin(raw_block(7, "path", DAY + 1, 100), long).any()
 
 
 # --- Uniform draws ------------------------------------------------------------------------------

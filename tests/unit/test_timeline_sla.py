@@ -32,7 +32,7 @@ BATCHES = [
     for name in PROFILES
     for seed in WEEKS
 ]
-DAYS = 4
+DAYS = 3
 CYCLES = 2  # one, and one more by a reopening
 
 
