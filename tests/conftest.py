@@ -20,22 +20,22 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from kedro.framework.startup import bootstrap_project
 from numpy._core import _multiarray_umath as numpy_kernels
 from tests.oracle.builder import RawEvent, ticket_events, write_lake
 from tests.oracle.curation import parse_events, read_events
 from tests.oracle.metrics import Run as OracleRun
 
 from pqrs_kedro.contracts.tables import TABLES
-from pqrs_kedro.run.engine import ENGINE
-from pqrs_kedro.run.session import RunSession
+
+if TYPE_CHECKING:
+    from pqrs_kedro.run.session import RunSession
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES_AFTER_RAW = ("ingestion", "curation", "metrics", "reporting")
@@ -63,7 +63,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         group = "_".join(sorted({str(m.args[0]) for m in item.iter_markers("xdist_group")}))
         if group and hasattr(item, "_id") and not item.nodeid.endswith(f"@{group}"):
-            item._id = type(item._id).parse(f"{item.nodeid}@{group}")
+            path, _, name = item.nodeid.partition("::")
+            item._id = type(item._id)(path=path, names=(f"{name}@{group}",))
 
 
 # Projects
@@ -144,8 +145,14 @@ class Project:
         return ended(self.start(*arguments, environment=environment))
 
     @contextmanager
-    def session(self, **parameters: Any) -> Iterator[RunSession]:
+    def session(self, **parameters: Any) -> Iterator["RunSession"]:
         """A session in this process, with `--params`; the import path is put back afterwards."""
+        # Imported here, so that unit tests need not wait for Kedro.
+        from kedro.framework.startup import bootstrap_project
+
+        from pqrs_kedro.run.engine import ENGINE
+        from pqrs_kedro.run.session import RunSession
+
         path, environment = list(sys.path), dict(os.environ)
         bootstrap_project(self.path)
         try:

@@ -49,7 +49,7 @@ def received_on(lines: Sequence[bytes]) -> date:
     return min(local_day(parse_instant(json.loads(line)["ts"])) for line in lines)
 
 
-WEEK = ("2026-01-05", "2026-01-12")
+WEEK = ("2026-01-07", "2026-01-12")
 NEW_YEAR = ("2025-12-30", "2026-01-03")
 AFTER_NEW_YEAR = ("2026-01-02", "2026-01-03")
 
@@ -69,8 +69,8 @@ def test_an_object_has_the_lines_of_its_source_and_local_day_in_order():
 def test_every_ticket_of_the_dates_is_there_with_its_whole_life():
     found = lines_by_ticket(objects(*WEEK))
     plan = scenario(date_min=WEEK[0], date_max=WEEK[1], volume_scale=0.05).plan
-    days = range(day_number(date(2026, 1, 5)), day_number(date(2026, 1, 13)))
-    assert len(found) == sum(plan.count(day) for day in days) > 300
+    days = range(day_number(date(2026, 1, 7)), day_number(date(2026, 1, 13)))
+    assert len(found) == sum(plan.count(day) for day in days) > 200
     for lines in found.values():
         entered = [json.loads(line)["status_to"] for line in lines]
         assert {"RECEIVED", "ARCHIVED"} <= set(entered)
@@ -79,7 +79,7 @@ def test_every_ticket_of_the_dates_is_there_with_its_whole_life():
 # --- Chunks and processes -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("days_per_chunk", [1, 3, 8])
+@pytest.mark.parametrize("days_per_chunk", [1, 6])
 def test_the_size_of_chunks_changes_no_byte(days_per_chunk: int):
     assert objects(*WEEK, days_per_chunk=days_per_chunk) == objects(*WEEK)
 
@@ -94,8 +94,8 @@ def test_two_processes_change_no_byte():
 @pytest.mark.parametrize(
     ("part", "whole"),
     [
-        pytest.param(("2026-01-06", "2026-01-08"), WEEK, id="inside_a_run"),
-        pytest.param(("2026-01-05", "2026-01-05"), WEEK, id="first_day_alone"),
+        pytest.param(("2026-01-08", "2026-01-09"), WEEK, id="inside_a_run"),
+        pytest.param(("2026-01-07", "2026-01-07"), WEEK, id="first_day_alone"),
         pytest.param(("2026-01-12", "2026-01-12"), WEEK, id="last_day_alone"),
         pytest.param(AFTER_NEW_YEAR, NEW_YEAR, id="over_new_year"),
     ],
@@ -136,11 +136,14 @@ def test_january_equals_january_of_a_longer_run():
 # --- Few tickets, or none -----------------------------------------------------------------------
 
 
-def test_days_without_a_ticket_have_no_objects():
-    made = objects("2026-01-02", "2026-01-08", days_per_chunk=1, volume_scale=0.002)
+def test_days_without_a_ticket_are_skipped_in_chunks_of_any_size():
+    run = scenario(date_min="2026-01-02", date_max="2026-01-06", volume_scale=0.002)
+    first = day_number(date(2026, 1, 2))
+    assert 0 in [run.plan.count(day) for day in range(first, first + 5)]
+    made = objects("2026-01-02", "2026-01-06", days_per_chunk=1, volume_scale=0.002)
     found = lines_by_ticket(made)
     assert 0 < len(found) < 30
-    assert made == objects("2026-01-02", "2026-01-08", days_per_chunk=7, volume_scale=0.002)
+    assert made == objects("2026-01-02", "2026-01-06", days_per_chunk=7, volume_scale=0.002)
 
 
 def test_a_run_without_any_ticket_has_no_objects():
@@ -173,7 +176,7 @@ def test_another_seed_gives_other_lines_of_the_same_kind():
 
 @pytest.mark.parametrize("facts", ["types", "priority"])
 def test_equal_configuration_hashes_mean_equal_lines(facts: str):
-    # A draw takes categories in the profile's order, so another order is other data.
+    # Draws take categories in order: it decides nothing, or it is part of the hash.
     values = base_values(volume_scale=0.02)
     lines, identity = lines_and_hash(values)
     profile = values["profiles"]["documento_v1"]
