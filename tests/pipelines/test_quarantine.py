@@ -163,6 +163,19 @@ UNACCEPTABLE: dict[str, Bad] = {
     "ts_with_a_line_feed": Bad(
         changed("ts", "2026-03-27T14:00:00.000000Z\n"), "invalid_value", "ts"
     ),
+    "an_object_for_a_radicado": Bad(
+        changed("external_id", {"number": 7}, what="RADICATED"), "invalid_value", "external_id"
+    ),
+    "an_object_for_a_place": Bad(
+        changed("attributes.dane_code", {"code": "05001"}, what="RADICATED"),
+        "invalid_value",
+        "attributes.dane_code",
+    ),
+    "an_object_for_a_type": Bad(
+        changed("attributes.pqrs_type", {"code": "QUEJA"}, what="CLASSIFIED"),
+        "invalid_value",
+        "attributes.pqrs_type",
+    ),
     "an_object_for_a_ticket_id": Bad(changed("ticket_id", {}), "invalid_value", "ticket_id"),
     "an_object_for_a_status": Bad(changed("status_to", {}), "unknown_value", "status_to"),
 }
@@ -186,21 +199,6 @@ BROKEN_PAYLOADS: dict[str, Bad] = {
         ("a_document_without_size", "webform", "payload.documentos.0.tamanoKb", MISSING),
         ("a_document_without_name", "webform", "payload.documentos.0.nombre", MISSING),
     )
-}
-
-# Values of another type than documented, which `json_transform` turns into a text or drops.
-WRONG_TYPES: dict[str, bytes] = {
-    "an_object_for_a_radicado": changed("external_id", {"number": 7}, what="RADICATED"),
-    "an_array_for_a_radicado": changed("external_id", ["20261000000012"], what="RADICATED"),
-    "an_object_for_a_type": changed("attributes.pqrs_type", {"code": "QUEJA"}, what="CLASSIFIED"),
-    "an_object_for_a_place": changed("attributes.dane_code", {"code": "05001"}, what="RADICATED"),
-    "an_object_for_a_text": changed("payload.observaciones", {"es": "Texto"}),
-    "an_object_for_documents": changed("payload.documentos", {"nombre": "a.pdf"}),
-    "a_text_for_a_payload": changed("payload", "Texto"),
-    "a_text_for_the_attributes": changed("attributes", "PETICION", what="CLASSIFIED"),
-    "a_text_for_a_term": changed("attributes.term_business_days", "treinta", what="TERM_EXTENDED"),
-    "a_key_twice": good()[:-1] + b', "external_id": "20261000000012"}',
-    "not_a_number": changed("external_id", "NAN").replace(b'"NAN"', b"NaN"),
 }
 
 BAD = {**UNREADABLE, **UNACCEPTABLE, **BROKEN_PAYLOADS}
@@ -254,7 +252,6 @@ def around(line: bytes, channel: str = "webform") -> bytes:
 
 OBJECTS: dict[str, tuple[str, bytes]] = {
     **{f"bad {name}": (bad.channel, around(bad.line, bad.channel)) for name, bad in BAD.items()},
-    **{f"wrong {name}": ("webform", around(line)) for name, line in WRONG_TYPES.items()},
     **{f"blank {name}": ("webform", around(line)) for name, line in BLANK.items()},
     **{f"good {name}": ("webform", around(line)) for name, line in GOOD.items()},
     **{f"file {name}": ("webform", content) for name, (content, _) in FILES.items()},
@@ -329,13 +326,6 @@ def test_a_bad_line_is_quarantined_with_its_reason_and_bytes(name: str, ingested
     assert sorted(ingested.bronze[f"bad {name}"]) == [1, 3]
 
 
-@pytest.mark.parametrize("name", WRONG_TYPES)
-def test_a_value_of_another_type_is_no_event(name: str, ingested: Ingested) -> None:
-    quarantined = ingested.quarantine[f"wrong {name}"]
-    assert [(number, line) for number, _, _, line in quarantined] == [(2, WRONG_TYPES[name])]
-    assert sorted(ingested.bronze[f"wrong {name}"]) == [1, 3]
-
-
 @pytest.mark.parametrize("name", BLANK)
 def test_a_blank_line_counts_as_blank(name: str, ingested: Ingested) -> None:
     assert sorted(ingested.bronze[f"blank {name}"]) == [1, 3]
@@ -378,9 +368,8 @@ WHOLE_STORY = """
     "lost",
     [
         ["RADICATED", "CLASSIFIED", "ASSIGNED", "IN_PROGRESS", "RESPONDED", "CLOSED", "ARCHIVED"],
-        ["RECEIVED"],
     ],
-    ids=["later_lines", "a_reception"],
+    ids=["later_lines"],
 )
 def test_a_corrupt_line_spoils_no_ticket_but_its_own(lost: list[str], tmp_path: Path) -> None:
     """Of the first tickets one line each is cut off; those of the others are whole."""

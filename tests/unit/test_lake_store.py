@@ -18,7 +18,7 @@ from pqrs_kedro.lake.objects import LakeObject, ObjectDiffers, digest, put
 from pqrs_kedro.lake.store import FolderStore, ObjectExists, open_store
 from pqrs_kedro.parameters import InvalidInput
 from pqrs_kedro.run.compare import compare_objects
-from pqrs_kedro.run.manifest import commit, earlier_run, find_manifest
+from pqrs_kedro.run.manifest import commit, earlier_run, find_manifest, read_run
 
 RUN = "r20260224T101530Z-3fa9c1"
 DAY = date(2026, 2, 24)
@@ -361,13 +361,17 @@ def test_a_commit_that_was_cut_off_before_the_manifest_can_be_finished(store: Fo
     assert store.read(layout.manifest_key(DAY, RUN)) == MANIFEST
 
 
-def test_an_earlier_run_is_the_latest_other_one_of_the_same_fingerprint(store: FolderStore):
+def test_an_earlier_run_is_the_latest_other_one_of_the_same_fingerprint_and_versions(
+    store: FolderStore,
+):
     for run_id, fingerprint, finished in (
         ("a", "f", "2026-01"), ("b", "f", "2026-03"), ("c", "g", "2026-04"), ("d", "f", "2026-05"),
+        ("e", "f", "2026-06"),
     ):  # fmt: skip
         manifest = {"run_id": run_id, "fingerprint": fingerprint, "finished_at": finished}
+        manifest["versions"] = {"pyarrow": "1" if run_id != "e" else "2"}
         commit(store, DAY, run_id, CHECKSUMS, json.dumps(manifest).encode())
-    found = earlier_run(store, "f", "d")
+    found = earlier_run(store, read_run(store, "d"))
     assert found is not None
     assert found.run_id == "b"
-    assert earlier_run(store, "g", "c") is None
+    assert earlier_run(store, read_run(store, "c")) is None

@@ -39,5 +39,9 @@ RAW_EVENT_STRUCTURE: Final[dict[str, Any]] = {
 }
 # What every event must have; the others may be null or absent.
 REQUIRED_FIELDS: Final = ("event_id", "event_type", "ts", "source", "ticket_id", "actor_role")
-TIMESTAMP_PATTERN: Final = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
+TIMESTAMP_PATTERN: Final = r"^[1-9]\d{3}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z$"
+# Codes of the envelope and the attributes; an object in their place is no code either.
+RADICADO_PATTERN: Final = r"^\d{14}$"
+DANE_PATTERN: Final = r"^\d{5}$"
+TYPE_PATTERN: Final = r"^[A-Z][A-Z_]*$"
 UUID_PATTERN: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"

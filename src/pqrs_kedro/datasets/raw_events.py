@@ -101,7 +101,8 @@ class RawEvents(AbstractDataset[list[RawObject], ibis.Table]):
         size = 0
         for key in keys:
             content = store.read(key)
-            waiting.append(_numbered_lines(key, content))
+            if content:
+                waiting.append(_numbered_lines(key, content))
             size += len(content)
             if size >= _CHUNK_BYTES:
                 yield _batched(waiting)
@@ -120,7 +121,15 @@ class RawEvents(AbstractDataset[list[RawObject], ibis.Table]):
         store = open_store(self._path)
         keys = store.glob(raw_pattern(self._run_id))
         lines = store.read(keys[0]).split(b"\n")[:nrows] if keys else []
-        return JSONPreview(json.dumps([json.loads(line) for line in lines if line]))
+        return JSONPreview(json.dumps([_shown(line) for line in lines if line]))
+
+
+def _shown(line: bytes) -> Any:
+    """The line's JSON, or its text where it has none."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return line.decode(errors="replace")
 
 
 def _numbered_lines(key: str, content: bytes) -> pa.Table:

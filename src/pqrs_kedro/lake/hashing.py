@@ -30,11 +30,28 @@ def logical_hash(table: pa.Table, primary_key: Iterable[str], ordered: bool = Fa
 
     Source: the project's own definition (module docstring); tests hold it against a second one.
     """
-    rows = table if ordered else table.sort_by([(name, "ascending") for name in primary_key])
+    plain = _decoded(table)
+    rows = plain if ordered else plain.sort_by([(name, "ascending") for name in primary_key])
     digest = hashlib.sha256()
     for name in sorted(rows.column_names):
         digest.update(_column_digest(name, rows.column(name).combine_chunks()))
     return digest.hexdigest()
+
+
+def _decoded(table: pa.Table) -> pa.Table:
+    """The table without dictionaries and views, which Arrow cannot sort or take."""
+    schema = pa.schema([field.with_type(_plain_type(field.type)) for field in table.schema])
+    return table if schema.equals(table.schema) else table.cast(schema)
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return _plain_type(kind.value_type)
+    if pa.types.is_string_view(kind):
+        return pa.large_string()
+    if pa.types.is_binary_view(kind):
+        return pa.large_binary()
+    return kind
 
 
 def _column_digest(name: str, values: pa.Array | pa.ChunkedArray) -> bytes:

@@ -13,7 +13,7 @@ from pqrs_kedro.lake.layout import raw_pattern, table_pattern
 from pqrs_kedro.lake.objects import LakeObject
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.run.compare import Difference, compare_objects
-from pqrs_kedro.run.manifest import CommittedRun, earlier_run, read_run
+from pqrs_kedro.run.manifest import CommittedRun, Outputs, earlier_run, read_run
 from pqrs_kedro.run.regenerate import regenerate_raw
 
 
@@ -55,9 +55,7 @@ def _manifest_holds(store: Store, run: CommittedRun) -> Criterion:
     listed = sorted(path for paths in run.manifest["paths"].values() for path in paths)
     if listed != sorted(item.key for item in run.objects):
         return Criterion(2, text, False, "manifest.json and checksums.json list different objects")
-    problem = next(_object_problems(store, run.objects), None)
-    if problem is None and _counted_rows(run) != run.manifest["rows_by_layer"]:
-        problem = "rows_by_layer differs from the objects' rows"
+    problem = next(_object_problems(store, run.objects), None) or _count_problem(run)
     return Criterion(2, text, problem is None, problem or f"{len(listed)} objects verified")
 
 
@@ -80,14 +78,19 @@ def _rows(key: str, content: bytes) -> int:
     return int(pq.read_metadata(pa.BufferReader(content)).num_rows)
 
 
-def _counted_rows(run: CommittedRun) -> dict[str, int]:
-    """Rows by layer, added up from the verified objects."""
-    rows = dict.fromkeys(run.manifest["rows_by_layer"], 0)
-    layer_by_path = {table.path: table.layer for table in TABLES.values()}
-    for item in run.objects:
-        path = "/".join(item.key.split("/")[:2])
-        rows[layer_by_path.get(path, "raw")] += item.rows
-    return rows
+def _count_problem(run: CommittedRun) -> str | None:
+    """The manifest's counts and digest, against those of the verified objects."""
+    by_key = {item.key: item for item in run.objects}
+    outputs = Outputs(
+        {name: [by_key[key] for key in keys] for name, keys in run.manifest["paths"].items()}
+    )
+    counted = {
+        "rows_by_layer": outputs.rows_by_layer(),
+        "datasets": outputs.counts(),
+        "digest": outputs.digest,
+    }
+    wrong = [name for name, value in counted.items() if run.manifest[name] != value]
+    return f"{wrong[0]} in manifest.json is not that of the objects" if wrong else None
 
 
 def _layers_have_stable_schema(store: Store, run: CommittedRun) -> Criterion:
@@ -105,13 +108,18 @@ def _layers_have_stable_schema(store: Store, run: CommittedRun) -> Criterion:
 def _schema_problems(store: Store, table: Table, keys: list[str]) -> Iterator[str]:
     expected = arrow_schema(table)
     for key in keys:
-        if not pq.read_schema(pa.BufferReader(store.read(key))).equals(expected):
+        try:
+            found = pq.read_schema(pa.BufferReader(store.read(key)))
+        except pa.ArrowException:
+            yield f"{key} is no Parquet"
+            continue
+        if not found.equals(expected):
             yield f"{key} has another schema than its contract"
 
 
 def _reproduces(store: Store, run: CommittedRun) -> Criterion:
     text = "the same seed gives the same counts and checksums"
-    other = earlier_run(store, run.manifest["fingerprint"], run.run_id)
+    other = earlier_run(store, run)
     if other is not None:
         differences = compare_objects(other.by_logical_key(), run.by_logical_key())
         return Criterion(5, text, not differences, _verdict(differences, f"run {other.run_id}"))

@@ -13,7 +13,7 @@ from typing import Any
 from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.domain.calendar import colombian_calendar
 from pqrs_kedro.lake.layout import checksums_key, logical_key, manifest_key
-from pqrs_kedro.lake.objects import LakeObject, digest
+from pqrs_kedro.lake.objects import LakeObject, digest, put
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import RunParameters, check_run_id
 from pqrs_kedro.run.identity import Fingerprint, versions
@@ -174,12 +174,16 @@ def read_run(store: Store, run_id: str) -> CommittedRun:
     return CommittedRun(json.loads(store.read(key)), objects, key)
 
 
-def earlier_run(store: Store, fingerprint: str, run_id: str) -> CommittedRun | None:
-    """The latest other run of the same fingerprint."""
+def earlier_run(store: Store, run: CommittedRun) -> CommittedRun | None:
+    """The latest other run of the same fingerprint, made with the same library versions.
+
+    Other versions may write other Parquet bytes for the same rows.
+    """
     found = []
     for key in store.glob("manifests/day=*/run_id=*/manifest.json"):
         manifest = json.loads(store.read(key))
-        if manifest["fingerprint"] == fingerprint and manifest["run_id"] != run_id:
+        alike = all(manifest[name] == run.manifest[name] for name in ("fingerprint", "versions"))
+        if alike and manifest["run_id"] != run.run_id:
             found.append((manifest["finished_at"], manifest["run_id"]))
     return read_run(store, max(found)[1]) if found else None
 
@@ -189,6 +193,7 @@ def commit(
 ) -> tuple[str, str]:
     """Write the checksums, then the manifest: from then on the run exists."""
     keys = checksums_key(day, run_id), manifest_key(day, run_id)
-    for key, content in zip(keys, (checksums, manifest), strict=True):
-        store.create(key, content)
+    # Equal checksums of an attempt that was cut off here are kept.
+    put(store, keys[0], checksums, rows=0)
+    store.create(keys[1], manifest)
     return keys

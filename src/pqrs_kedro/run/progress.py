@@ -21,18 +21,18 @@ class Display:
     def begin(self, run_id: str, parameters: RunParameters) -> None:
         """Say what is run."""
         self.console.print(
-            f"run {run_id} · seed {parameters.seed} · {parameters.date_min} to "
-            f"{parameters.date_max} · {parameters.profile}"
+            f"run {run_id} | seed {parameters.seed} | {parameters.date_min} to "
+            f"{parameters.date_max} | {parameters.profile}"
         )
 
     def running(self, stage: str) -> None:
         """A node of the stage begins."""
-        self._show(f"{stage} …")
+        self._show(f"{stage} ...")
 
     def saved(self, stage: str, dataset: str, rows: int) -> None:
         """A dataset of the stage has this many rows by now."""
         self._rows.setdefault(stage, {})[dataset] = rows
-        self._show(f"{stage} … {self._stage_rows(stage):,} rows")
+        self._show(f"{stage} ... {self._stage_rows(stage):,} rows")
 
     def finished(self, stage: str, seconds: float) -> None:
         """A stage is done."""
@@ -52,7 +52,7 @@ class Display:
 
     def checking(self) -> None:
         """The acceptance criteria are being checked."""
-        self._show("checking the acceptance criteria …")
+        self._show("checking the acceptance criteria ...")
 
     def pause(self) -> None:
         """Take the live line away."""

@@ -20,10 +20,10 @@ from pqrs_kedro.datasets.lake_table import LakeTable
 from pqrs_kedro.datasets.raw_events import RawEvents
 from pqrs_kedro.domain.calendar import local_day, to_date
 from pqrs_kedro.lake.layout import log_key
-from pqrs_kedro.lake.objects import put
+from pqrs_kedro.lake.objects import LakeObject, put
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput, RunParameters
-from pqrs_kedro.run.identity import Fingerprint, fingerprint
+from pqrs_kedro.run.identity import fingerprint
 from pqrs_kedro.run.manifest import (
     Outputs,
     RunTimes,
@@ -79,6 +79,9 @@ class RunRecorder:
         self.work = project / "data" / "work" / run_id
         self.clock = StageClock()
         self.complete = False
+        self.committed = False
+        # Of the code that runs: it may be edited before the run is committed.
+        self._identity = fingerprint(parameters, project)
         self.seconds_by_stage: dict[str, float] = {}
         self._project, self._store = project, store
         self._parameters, self._display = parameters, display
@@ -183,19 +186,23 @@ class RunRecorder:
         """The objects that the run wrote, or found written by an earlier attempt."""
         return Outputs({name: tuple(data.objects) for name, data in self._datasets.items()})
 
-    def commit(self) -> Fingerprint:
+    def commit(self) -> None:
         """Log, checksums and, last of all, the manifest."""
-        identity = fingerprint(self._parameters, self._project)
         day = to_date(int(local_day(int(self.started_at.timestamp() * 1_000_000))))
         outputs = self.outputs()
         LOGGER.info("digest %s", outputs.digest)
         times = RunTimes(self.started_at, datetime.now(UTC), self.seconds_by_stage)
-        log = self.log_path.read_bytes()
-        logged = put(self._store, log_key(day, self.run_id), log, log.count(b"\n"))
+        logged = self._put_log(log_key(day, self.run_id))
         checksums = checksums_document(self.run_id, outputs, logged)
-        manifest = manifest_document(self.run_id, self._parameters, identity, outputs, times)
+        manifest = manifest_document(self.run_id, self._parameters, self._identity, outputs, times)
         commit(self._store, day, self.run_id, checksums, manifest)
-        return identity
+        self.committed = True
+
+    def _put_log(self, key: str) -> LakeObject:
+        """The log as the lake keeps it: that of a commit which was cut off stays as it was."""
+        kept = self._store.exists(key)
+        log = self._store.read(key) if kept else self.log_path.read_bytes()
+        return put(self._store, key, log, log.count(b"\n"))
 
     def record_failure(self, error: BaseException) -> str:
         """Write an error to the log; returns the stage in which it happened."""

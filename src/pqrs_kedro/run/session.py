@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import perf_counter
@@ -11,10 +11,12 @@ from typing import Any
 
 import click
 from kedro.framework.session import KedroSession
+from kedro.io.core import DatasetError
 from kedro.runner import SequentialRunner
 
 from pqrs_kedro.lake.store import Store, open_store
-from pqrs_kedro.parameters import InvalidInput, RunParameters, parse_parameters
+from pqrs_kedro.parameters import InvalidInput, RunParameters, check_run_id, parse_parameters
+from pqrs_kedro.pipeline_registry import register_pipelines
 from pqrs_kedro.run.acceptance import Criterion, check_acceptance
 from pqrs_kedro.run.config_loader import latest_pointer
 from pqrs_kedro.run.engine import ENGINE
@@ -65,6 +67,7 @@ class RunSession(KedroSession):
         """
         began = perf_counter()
         try:
+            _check_pipelines(kwargs.get("pipeline_names") or ())
             parameters, store = self._prepare(kwargs.get("runner"))
         except InvalidInput as error:
             raise Refused(str(error)) from None
@@ -74,8 +77,7 @@ class RunSession(KedroSession):
         self._hook_manager.register(recorder)
         try:
             with recorder.recording(), _terminations():
-                result = self._run_recorded(recorder, display, args, kwargs)
-                self.outcome = self._conclude(recorder, store, display, began)
+                result = self._run_recorded(recorder, store, display, began, args, kwargs)
         except InvalidInput as error:
             raise Refused(str(error)) from None
         finally:
@@ -93,9 +95,11 @@ class RunSession(KedroSession):
                 "cores under SequentialRunner"
             )
         loader = self._get_config_loader()
-        given = (self.store.get("runtime_params") or {}).get("run_id")
+        runtime = self.store.get("runtime_params") or {}
         values = dict(loader["parameters"])
-        values["run_id"] = new_run_id(datetime.now(UTC)) if given is None else given
+        # `run_id=` arrives as null: an id was meant to be given.
+        given = check_run_id(runtime["run_id"]) if "run_id" in runtime else None
+        values["run_id"] = given or new_run_id(datetime.now(UTC))
         parameters = parse_parameters(values)
         store = open_store(self._lake_root(loader["globals"]["lake_root"]))
         taken = find_manifest(store, values["run_id"])
@@ -116,24 +120,28 @@ class RunSession(KedroSession):
         self._store["session_id"] = self.session_id = run_id
 
     def _run_recorded(
-        self, recorder: RunRecorder, display: Display, args: Any, kwargs: Any
+        self,
+        recorder: RunRecorder,
+        store: Store,
+        display: Display,
+        began: float,
+        args: Any,
+        kwargs: Any,
     ) -> dict[str, Any]:
         try:
             result: dict[str, Any] = super().run(*args, **kwargs)
+            recorder.finish()
+            self.outcome = self._conclude(recorder, store, display, began)
         except (KeyboardInterrupt, Terminated) as stop:
             recorder.record_failure(stop)
             ended = RunTerminated if isinstance(stop, Terminated) else RunInterrupted
-            raise ended(
-                f"run {recorder.run_id} aborted in {recorder.clock.stage or 'start'}; give the "
-                f"same run_id to go on (log: {recorder.log_path})"
-            ) from None
+            raise ended(_aborted(recorder)) from None
         except Exception as error:
             stage = recorder.record_failure(error)
             raise RunFailed(
                 f"run {recorder.run_id} failed in {stage}: {_reason(error)} "
                 f"(log: {recorder.log_path})"
             ) from error
-        recorder.finish()
         return result
 
     def _conclude(
@@ -171,9 +179,32 @@ class RunSession(KedroSession):
         draft.replace(pointer)
 
 
+def _check_pipelines(names: Iterable[str]) -> None:
+    known = register_pipelines()
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise InvalidInput(
+            f"pipelines: the pipeline named {unknown[0]!r} does not exist; known: "
+            f"{', '.join(name for name in known if name != '__default__')}"
+        )
+
+
+def _aborted(recorder: RunRecorder) -> str:
+    """What a person can do after an abort."""
+    if recorder.committed:
+        return (
+            f"run {recorder.run_id} is committed, its checks were cut off: "
+            f"kedro accept {recorder.run_id}"
+        )
+    return (
+        f"run {recorder.run_id} aborted in {recorder.clock.stage or 'start'}; give the same "
+        f"run_id to go on (log: {recorder.log_path})"
+    )
+
+
 def _reason(error: BaseException) -> str:
-    """The first line of the error at the bottom of a chain."""
-    while error.__cause__ is not None:
+    """The first line of an error; of what is behind it where a dataset only passed it on."""
+    while isinstance(error, DatasetError) and error.__cause__ is not None:
         error = error.__cause__
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

@@ -6,13 +6,21 @@ Ibis expressions only: the same functions run on another engine.
 import ibis
 from ibis import _
 
-from pqrs_kedro.contracts.columns import ACTOR_ROLES, EVENT_TYPES, PRIORITIES
-from pqrs_kedro.contracts.raw import REQUIRED_FIELDS, TIMESTAMP_PATTERN, UUID_PATTERN
+from pqrs_kedro.contracts.columns import ACTOR_ROLES, AUTHOR_KINDS, EVENT_TYPES, PRIORITIES
+from pqrs_kedro.contracts.raw import (
+    DANE_PATTERN,
+    RADICADO_PATTERN,
+    REQUIRED_FIELDS,
+    TIMESTAMP_PATTERN,
+    TYPE_PATTERN,
+    UUID_PATTERN,
+)
 from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.domain.statuses import RESOLUTION_CODES, STATUS_IDS
 
 _INSTANT = "timestamp(6)"
 _BLANK = r"^[ \t\r]*$"
+_JSON_NULL = r"^[ \t\r]*null[ \t\r]*$"
 
 
 def judge_lines(raw_events: ibis.Table) -> ibis.Table:
@@ -33,6 +41,7 @@ def _verdict(raw: ibis.Table) -> tuple[ibis.Value, ibis.Value]:
     event, attributes = raw.event, raw.event.attributes
     unreadable = [
         (event.event_id.isnull() & raw.text.isnull() & event.isnull(), "invalid_utf8", None),
+        (event.isnull() & raw.text.re_search(_JSON_NULL), "not_an_object", None),
         (event.isnull(), "invalid_json", None),
         (event.event_id.isnull() & ~raw.text.re_search(r"^\s*\{"), "not_an_object", None),
     ]
@@ -54,9 +63,14 @@ def _verdict(raw: ibis.Table) -> tuple[ibis.Value, ibis.Value]:
         (~event.event_id.re_search(UUID_PATTERN), "invalid_value", "event_id"),
         (~event.ticket_id.re_search(UUID_PATTERN), "invalid_value", "ticket_id"),
         (_instant(event.ts).isnull(), "invalid_value", "ts"),
+        (~event.external_id.re_search(RADICADO_PATTERN), "invalid_value", "external_id"),
+        (~attributes.dane_code.re_search(DANE_PATTERN), "invalid_value", "attributes.dane_code"),
+        (~attributes.pqrs_type.re_search(TYPE_PATTERN), "invalid_value", "attributes.pqrs_type"),
         (event.source != raw.source, "invalid_value", "source"),
         ((event.event_type == "STATUS") & event.status_to.isnull(), "missing_field", "status_to"),
         (_has_broken_turns(event.payload), "invalid_value", "payload"),
+        (_has_broken_files(event.payload), "invalid_value", "payload"),
+        (_speaks_as_system(event), "invalid_value", "actor_role"),
     ]
     rules = [*unreadable, *missing, *unknown, *malformed]
     reason = ibis.cases(*((test.fill_null(False), why) for test, why, __ in rules))
@@ -80,12 +94,29 @@ def _has_broken_turns(payload: ibis.Value) -> ibis.Value:
     turns = ibis.coalesce(payload.turns, payload.transcript)
     broken = turns.filter(
         lambda turn: (
-            _instant(turn["at"]).isnull()
+            turn.isnull()
+            | _instant(turn["at"]).isnull()
             | turn["text"].isnull()
-            | ~turn["author"].isin(("citizen", "agent", "bot")).fill_null(False)
+            | ~turn["author"].isin(AUTHOR_KINDS).fill_null(False)
         )
     )
     return broken.length() > 0
+
+
+def _has_broken_files(payload: ibis.Value) -> ibis.Value:
+    files = payload.attachments.filter(
+        lambda file: file.isnull() | file["file_name"].isnull() | file["size_kb"].isnull()
+    )
+    documents = payload.documentos.filter(
+        lambda file: file.isnull() | file["nombre"].isnull() | file["tamanoKb"].isnull()
+    )
+    return files.length().fill_null(0) + documents.length().fill_null(0) > 0
+
+
+def _speaks_as_system(event: ibis.Value) -> ibis.Value:
+    """A letter or form whose author would be the event's actor, and that is no person."""
+    letter = ibis.coalesce(event.payload.body, event.payload.observaciones)
+    return letter.notnull() & (event.actor_role == "system")
 
 
 def select_bronze_events(judged_lines: ibis.Table) -> ibis.Table:

@@ -8,6 +8,7 @@ Source: Salmon et al. (2011), "Parallel random numbers: as easy as 1, 2, 3".
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +17,17 @@ Raw = NDArray[np.uint64]
 Uniform = NDArray[np.float64]
 
 
+@lru_cache(maxsize=1024)
 def stream_key(seed: int, stream: str) -> NDArray[np.uint64]:
     """The 128-bit Philox key of a named stream."""
     content = hashlib.sha256(f"pqrs_kedro\0{seed}\0{stream}".encode()).digest()[:16]
     return np.frombuffer(content, dtype="<u8").astype(np.uint64)
 
 
-def raw_block(seed: int, stream: str, block: int, size: int) -> Raw:
-    """`size` 64-bit draws of one block (a day number) of a stream."""
+def raw_block(seed: int, stream: str, block: int, size: int, column: int = 0) -> Raw:
+    """`size` 64-bit draws of one block (a day number) and column of a stream."""
     generator = np.random.Philox(
-        key=stream_key(seed, stream), counter=np.array([0, 0, block, 0], dtype=np.uint64)
+        key=stream_key(seed, stream), counter=np.array([0, column, block, 0], dtype=np.uint64)
     )
     return np.asarray(generator.random_raw(size), dtype=np.uint64)
 
@@ -50,14 +52,20 @@ class DayDraws:
     counts: tuple[int, ...]
 
     def raw(self, stream: str, width: int | None = None) -> Raw:
-        """64-bit draws, shape (tickets,) or (tickets, width)."""
-        columns = 1 if width is None else width
+        """64-bit draws, shape (tickets,) or (tickets, width).
+
+        Each column has blocks of its own: a wider stream leaves its first columns as they were.
+        """
+        if width is None:
+            return self._column(stream, 0)
+        return np.stack([self._column(stream, column) for column in range(width)], axis=1)
+
+    def _column(self, stream: str, column: int) -> Raw:
         blocks = [
-            raw_block(self.seed, stream, day, count * columns)
+            raw_block(self.seed, stream, day, count, column)
             for day, count in zip(self.days, self.counts, strict=True)
         ]
-        drawn = np.concatenate(blocks) if blocks else np.empty(0, dtype=np.uint64)
-        return drawn if width is None else drawn.reshape(-1, columns)
+        return np.concatenate(blocks) if blocks else np.empty(0, dtype=np.uint64)
 
     def uniform(self, stream: str, width: int | None = None) -> Uniform:
         """Uniform draws in (0, 1), shaped as `raw`."""

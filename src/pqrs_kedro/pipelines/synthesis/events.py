@@ -123,7 +123,7 @@ def _no_status_events(batch: TicketBatch, kind: int, row: Int, at: Int, stream: 
 
 
 def _first_replies(batch: TicketBatch) -> _Columns:
-    """The first human reply, unless the call was answered at once or the answer comes first."""
+    """The first human reply, no later than the answer; a call is answered at once instead."""
     reply = np.zeros(len(batch.day), dtype=np.int64)
     uniform = batch.draws.uniform("message/first_reply")
     received = batch.arrivals.local_second
@@ -141,8 +141,10 @@ def _first_replies(batch: TicketBatch) -> _Columns:
             reply[members] = received[members] + np.maximum(seconds, CHAT_HANDOFF_LATEST)
     answered = np.argmax(batch.path == RESPONDED, axis=1)
     first_answer = batch.timeline.entered[np.arange(len(answered)), answered]
-    row = np.flatnonzero((reply > 0) & (reply < first_answer))
-    return _no_status_events(batch, MESSAGE, row, to_utc_microseconds(reply[row]), "message")
+    row = np.flatnonzero(reply > 0)
+    # Whether there is a reply must not depend on durations: a late one comes before the answer.
+    at = np.minimum(reply, first_answer - 1)[row]
+    return _no_status_events(batch, MESSAGE, row, to_utc_microseconds(at), "message")
 
 
 def _extensions(batch: TicketBatch) -> _Columns:

@@ -39,6 +39,7 @@ UNIT_SECONDS = {
 CAP_SHARE = 0.25
 REFERENCE_TERM = 15  # the early segments' medians are those of a 15-day term
 TRANSFER_EARLY_DAYS = 3
+EARLY_DAYS = 9  # so that completion can be asked for within ten days, however long the term
 WEIGHT_SIGMA = 0.8
 _WEIGHT_GRID = 10_000
 _NO_LIMIT = np.iinfo(np.int64).max
@@ -211,7 +212,7 @@ def _early_durations(profile: Profile, cases: Cases, draws: CycleDraws, steps: S
         drawn[members] = lognormal_seconds(law, draws.duration[members])
     scaled = np.maximum(drawn * cases.term[:, None] // REFERENCE_TERM, steps.early)
     limit = np.where(cases.transferred, TRANSFER_EARLY_DAYS * OFFICE_SECONDS, _NO_LIMIT)
-    limit = np.minimum(_cap(cases), limit)
+    limit = np.minimum(np.minimum(_cap(cases), EARLY_DAYS * OFFICE_SECONDS), limit)
     return _capped(scaled, steps.cycle, limit)
 
 

@@ -195,9 +195,9 @@ class _Clockwork:
         stop = np.maximum(drawn, least)
         in_term = least + np.rint(quantile * np.maximum(0.9 * full - least, 0)).astype(np.int64)
         stop = np.where(self.targets.withdrawn[members, cycle], in_term, stop)
-        transfer = early + 1 + np.rint(
-            quantile * (TRANSFER_DAYS * OFFICE_SECONDS - early - 1)
-        ).astype(np.int64)  # fmt: skip
+        # Within five days, and with the time to close it within the term.
+        latest = np.minimum(TRANSFER_DAYS * OFFICE_SECONDS, term * OFFICE_SECONDS - close)
+        transfer = early + 1 + np.rint(quantile * (latest - early - 1)).astype(np.int64)
         stop = np.where(self.cases.transferred[members], transfer + close, stop)
         self.answer[members] = stop - close
 
