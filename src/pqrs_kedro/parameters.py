@@ -255,7 +255,7 @@ class RunParameters(Model):
     profiles: dict[str, Profile]
     run_id: str | None = None
     workers: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=64)] = 1
-    days_per_chunk: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=31)] = 4
+    days_per_chunk: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=31)] = 8
     engine: Engine = Engine()
 
     @field_validator("date_min", "date_max")
