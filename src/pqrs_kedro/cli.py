@@ -88,7 +88,7 @@ def _open(run_id: str, env: str | None) -> tuple[Path, Store]:
     bootstrap_project(project)
     session = KedroSession.create(project, env=env or os.environ.get("KEDRO_ENV"))
     root = session._get_config_loader()["globals"]["lake_root"]
-    return project, open_store(root if "://" in root else str(project / root))
+    return project, open_store(root, project)
 
 
 def _refuse(message: str) -> NoReturn:

@@ -76,6 +76,11 @@ class FolderStore:
         return (self.root / key).as_posix()
 
 
-def open_store(root: str) -> Store:
-    """The lake at a root: a folder. Nothing is touched before the first use."""
-    return FolderStore(root)
+def open_store(root: str, project: Path | None = None) -> Store:
+    """The lake at a root: a folder. Nothing is touched before the first use.
+
+    Args:
+        root: where the lake is, as configured.
+        project: what a relative root is relative to; null is the working folder.
+    """
+    return FolderStore(root if project is None or "://" in root else project / root)

@@ -83,7 +83,7 @@ class RunRecorder:
         # Of the code that runs: it may be edited before the run is committed.
         self._identity = fingerprint(parameters, project)
         self.seconds_by_stage: dict[str, float] = {}
-        self._project, self._store = project, store
+        self._store = store
         self._parameters, self._display = parameters, display
         self._datasets: dict[str, RawEvents | LakeTable] = {}
         self._stage_by_node: dict[str, str] = {}

@@ -101,7 +101,7 @@ class RunSession(KedroSession):
         given = check_run_id(runtime["run_id"]) if "run_id" in runtime else None
         values["run_id"] = given or new_run_id(datetime.now(UTC))
         parameters = parse_parameters(values)
-        store = open_store(self._lake_root(loader["globals"]["lake_root"]))
+        store = open_store(loader["globals"]["lake_root"], self._project_path)
         taken = find_manifest(store, values["run_id"])
         if taken:
             raise InvalidInput(
@@ -109,9 +109,6 @@ class RunSession(KedroSession):
             )
         self._use_run_id(values["run_id"])
         return parameters, store
-
-    def _lake_root(self, root: str) -> str:
-        return root if "://" in root else str(self._project_path / root)
 
     def _use_run_id(self, run_id: str) -> None:
         """One id for the catalog, for Kedro's own run and for the hooks."""
