@@ -57,7 +57,6 @@ TARGETS = {
     "run to gold, s": Target(most=45),
     "peak memory, MB": Target(most=2000),
     "generation, events/s": Target(least=150_000),
-    "generation, 2 workers, events/s": Target(least=150_000),
 }
 
 

@@ -32,8 +32,9 @@ def objects(
         for item in complete:
             # A second object of the same key would overwrite the first.
             assert (item.source, item.day) not in found
-            found[item.source, item.day] = item.content.to_pybytes()
-            assert item.content.to_pybytes().count(b"\n") == item.lines > 0
+            content = item.content().to_pybytes()
+            found[item.source, item.day] = content
+            assert content.count(b"\n") == len(item.lines) > 0
     return found
 
 

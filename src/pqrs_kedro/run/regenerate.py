@@ -41,5 +41,6 @@ def _regenerate(manifest: dict[str, Any]) -> dict[str, LakeObject]:
     found = {}
     for item in (item for objects in generated for item in objects):
         key = logical_key(raw_key(item.source, item.day, manifest["run_id"]))
-        found[key] = LakeObject(key, item.lines, item.content.size, sha256_hex(item.content))
+        content = item.content()
+        found[key] = LakeObject(key, len(item.lines), content.size, sha256_hex(content))
     return found

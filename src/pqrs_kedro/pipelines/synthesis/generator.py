@@ -7,10 +7,12 @@ days: a few weeks of volume, however long the run.
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from itertools import islice, pairwise
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -22,6 +24,9 @@ from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.pipelines.synthesis.lines import raw_lines
 from pqrs_kedro.pipelines.synthesis.tickets import Scenario, build_batch
 
+# Within one process: Polars and NumPy release Python's lock for most of the work.
+_THREADS: Final = 2
+
 
 @dataclass(frozen=True)
 class RawObject:
@@ -29,8 +34,11 @@ class RawObject:
 
     source: str
     day: date
-    lines: int
-    content: pa.Buffer
+    lines: pl.Series
+
+    def content(self) -> pa.Buffer:
+        """The object's bytes: made anew each time, so that few objects' are held at once."""
+        return self.lines.to_arrow(compat_level=pl.CompatLevel.oldest()).buffers()[2]
 
 
 def generate_batch(scenario: Scenario, days: Sequence[int]) -> pl.DataFrame:
@@ -59,30 +67,30 @@ def generate_raw_objects(
 def _frames(
     scenario: Scenario, chunks: Sequence[Sequence[int]], workers: int
 ) -> Iterator[pl.DataFrame]:
-    """The lines of each chunk, in order; with several workers a few chunks ahead of the reader."""
+    """The lines of each chunk, in order, a few chunks ahead of the reader."""
+    with _executor(workers) as pool:
+        waiting = (partial(generate_batch, scenario, chunk) for chunk in chunks)
+        running = deque(pool.submit(job) for job in islice(waiting, max(workers, _THREADS)))
+        while running:
+            frame = running.popleft().result()
+            running.extend(pool.submit(job) for job in islice(waiting, 1))
+            yield frame
+
+
+def _executor(workers: int) -> Executor:
+    """Threads of this process for one worker, processes for several."""
     if workers == 1:
-        yield from (generate_batch(scenario, chunk) for chunk in chunks)
-        return
+        return ThreadPoolExecutor(_THREADS)
     # loky starts clean interpreters: a fork would copy the locks of running thread pools, and
     # multiprocessing's spawn would import the command line again in every worker.
-    with ProcessPoolExecutor(max_workers=workers) as pool:
-        submit = partial(pool.submit, generate_batch, scenario)
-        waiting = iter(chunks)
-        running = deque(submit(chunk) for chunk in islice(waiting, workers + 1))
-        while running:
-            yield running.popleft().result()
-            running.extend(submit(chunk) for chunk in islice(waiting, 1))
+    return ProcessPoolExecutor(max_workers=workers)
 
 
 def _objects(frame: pl.DataFrame) -> Iterator[RawObject]:
     channel, day = frame["channel"].to_numpy(), frame["day"].to_numpy()
     order = np.lexsort((frame["tie"].to_numpy(), frame["at"].to_numpy(), day, channel))
     channel, day = channel[order], day[order]
-    lines = frame["line"].gather(order).to_arrow(compat_level=pl.CompatLevel.oldest())
-    offsets = np.frombuffer(lines.buffers()[1], dtype="<i8")
-    content = lines.buffers()[2]
+    lines = frame["line"].gather(order)
     changes = np.flatnonzero((np.diff(channel) != 0) | (np.diff(day) != 0)) + 1
     for start, end in pairwise([0, *changes.tolist(), len(order)] if len(order) else []):
-        # The lines of an object lie side by side: its content is a slice, not a copy.
-        piece = content[int(offsets[start]) : int(offsets[end])]
-        yield RawObject(CHANNEL_IDS[channel[start]], to_date(day[start]), end - start, piece)
+        yield RawObject(CHANNEL_IDS[channel[start]], to_date(day[start]), lines[start:end])

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 
 import numpy as np
 import polars as pl
@@ -42,6 +43,7 @@ _OPTIONAL_COLUMNS = ("new_term_days",)
 _FIRST_QUOTED = 1 << 40
 # Keeps a block's arrays in the cache: 240,000 letters/s, against 170,000 in blocks of 65,536.
 _BLOCK_ROWS = 4096
+_COMPILING = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +232,14 @@ def _starts(lengths: Integers) -> Integers:
     return ends - lengths
 
 
-@cache
 def _tables() -> _Tables:
+    # Several threads compose texts; without the lock each would compile the grammar.
+    with _COMPILING:
+        return _compiled()
+
+
+@cache
+def _compiled() -> _Tables:
     return _compile(build_grammar(read_documents()))
 
 
