@@ -20,6 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from kedro.framework.session import KedroSession
 from tests.conftest import (
     DOCUMENTO,
     CommandRun,
@@ -36,7 +37,7 @@ from tests.conftest import (
 from pqrs_kedro.lake.store import FolderStore
 from pqrs_kedro.run.acceptance import Criterion, check_acceptance
 from pqrs_kedro.run.manifest import RunNotFound
-from pqrs_kedro.run.session import Refused, RunFailed
+from pqrs_kedro.run.session import Refused, RunFailed, RunInterrupted, RunTerminated
 
 MakeProject = Callable[[], Project]
 # A day of some ten tickets.
@@ -158,8 +159,7 @@ def conflict(tmp_path_factory: pytest.TempPathFactory, forked_kedro: ForkedKedro
 def test_a_failure_exits_with_1_and_a_line_that_names_the_stage_and_the_key(
     conflict: Conflict,
 ) -> None:
-    # Kedro's own hint how to go on comes before.
-    line = conflict.outcome.err.splitlines()[-1]
+    (line,) = conflict.outcome.err.splitlines()
     assert line.startswith("Error: run conflict failed in synthesis: ")
     assert conflict.key in line
     assert conflict.outcome.code == 1
@@ -283,6 +283,35 @@ def test_a_terminated_run_exits_with_143_and_one_line(interrupted: Interrupted) 
     assert line.startswith("Error: run interrupted aborted in ")
     assert "give the same run_id to go on" in line
     assert interrupted.terminated.code == 128 + signal.SIGTERM
+
+
+@pytest.mark.xdist_group("interrupted")
+@pytest.mark.parametrize("turned_into", [RuntimeError("Query interrupted"), None])
+@pytest.mark.parametrize(
+    ("number", "stopped"), [(signal.SIGTERM, RunTerminated), (signal.SIGINT, RunInterrupted)]
+)
+def test_a_signal_that_a_library_caught_still_stops_the_run(
+    number: signal.Signals,
+    stopped: type[Exception],
+    turned_into: Exception | None,
+    make_project: MakeProject,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run_like_a_library(*arguments: Any, **options: Any) -> dict[str, Any]:
+        try:
+            signal.raise_signal(number)
+        except BaseException:
+            if turned_into is not None:
+                raise turned_into from None
+        return {}
+
+    project = make_project()
+    handler = signal.getsignal(number)
+    monkeypatch.setattr(KedroSession, "run", run_like_a_library)
+    with pytest.raises(stopped, match="run caught aborted in start"):
+        project.run(run_id="caught", **TINY)
+    assert not Run(project, "caught").is_committed
+    assert signal.getsignal(number) is handler
 
 
 @pytest.mark.xdist_group("interrupted")

@@ -7,6 +7,7 @@ closed, with its folder, at the end of a run.
 
 import tempfile
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import ibis
@@ -74,3 +75,11 @@ class Engine:
 
 
 ENGINE = Engine()
+
+
+def load_library() -> None:
+    """Load DuckDB, which the first connection would do.
+
+    A signal's exception in the middle of it leaves it half loaded, and Python crashes at its end.
+    """
+    import_module("duckdb")

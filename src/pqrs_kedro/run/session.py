@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import perf_counter
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
 import click
 from kedro.framework.session import KedroSession
@@ -19,7 +19,7 @@ from pqrs_kedro.parameters import InvalidInput, RunParameters, check_run_id, par
 from pqrs_kedro.pipeline_registry import register_pipelines
 from pqrs_kedro.run.acceptance import Criterion, check_acceptance
 from pqrs_kedro.run.config_loader import latest_pointer
-from pqrs_kedro.run.engine import ENGINE
+from pqrs_kedro.run.engine import ENGINE, load_library
 from pqrs_kedro.run.identity import new_run_id
 from pqrs_kedro.run.manifest import find_manifest
 from pqrs_kedro.run.progress import Display
@@ -75,9 +75,10 @@ class RunSession(KedroSession):
         run_id = str(parameters.run_id)
         recorder = RunRecorder(self._project_path, store, run_id, parameters, display)
         self._hook_manager.register(recorder)
+        load_library()
         try:
-            with recorder.recording(), _terminations():
-                result = self._run_recorded(recorder, store, display, began, args, kwargs)
+            with recorder.recording(), _stop_signals() as stops:
+                result = self._run_recorded(recorder, store, display, began, stops, args, kwargs)
         except InvalidInput as error:
             raise Refused(str(error)) from None
         finally:
@@ -122,18 +123,23 @@ class RunSession(KedroSession):
         store: Store,
         display: Display,
         began: float,
+        stops: list[BaseException],
         args: Any,
         kwargs: Any,
     ) -> dict[str, Any]:
         try:
             result: dict[str, Any] = super().run(*args, **kwargs)
+            # Where a library swallowed the exception, the run ends here, uncommitted.
+            if stops:
+                raise stops[0]
             recorder.finish()
             self.outcome = self._conclude(recorder, store, display, began)
         except (KeyboardInterrupt, Terminated) as stop:
-            recorder.record_failure(stop)
-            ended = RunTerminated if isinstance(stop, Terminated) else RunInterrupted
-            raise ended(_aborted(recorder)) from None
+            raise _stopped(recorder, stop) from None
         except Exception as error:
+            # Some libraries turn the exception of a signal into one of their own.
+            if stops:
+                raise _stopped(recorder, stops[0]) from None
             stage = recorder.record_failure(error)
             raise RunFailed(
                 f"run {recorder.run_id} failed in {stage}: {_reason(error)} "
@@ -186,6 +192,13 @@ def _check_pipelines(names: Iterable[str]) -> None:
         )
 
 
+def _stopped(recorder: RunRecorder, stop: BaseException) -> click.ClickException:
+    """Record a run that a signal ended; what a person is told."""
+    recorder.record_failure(stop)
+    ended = RunTerminated if isinstance(stop, Terminated) else RunInterrupted
+    return ended(_aborted(recorder))
+
+
 def _aborted(recorder: RunRecorder) -> str:
     """What a person can do after an abort."""
     if recorder.committed:
@@ -207,18 +220,30 @@ def _reason(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
+_STOPS: Final[dict[int, type[BaseException]]] = {
+    signal.SIGINT: KeyboardInterrupt,
+    signal.SIGTERM: Terminated,
+}
+
+
 @contextmanager
-def _terminations() -> Iterator[None]:
-    """Turn SIGTERM into an exception; signals reach the main thread only."""
+def _stop_signals() -> Iterator[list[BaseException]]:
+    """Turn Ctrl-C and SIGTERM into exceptions; the list has those that were raised.
+
+    Signals reach the main thread only.
+    """
+    raised: list[BaseException] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield raised
         return
 
-    def terminate(signum: int, frame: FrameType | None) -> None:
-        raise Terminated
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raised.append(_STOPS[signum]())
+        raise raised[-1]
 
-    previous = signal.signal(signal.SIGTERM, terminate)
+    previous = {signum: signal.signal(signum, stop) for signum in _STOPS}
     try:
-        yield
+        yield raised
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)
