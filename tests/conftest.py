@@ -14,8 +14,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
+import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -33,6 +35,9 @@ from tests.oracle.curation import parse_events, read_events
 from tests.oracle.metrics import Run as OracleRun
 
 from pqrs_kedro.contracts.tables import TABLES
+from pqrs_kedro.warehouse.connection import URL_VARIABLE
+from pqrs_kedro.warehouse.placement import place
+from pqrs_kedro.warehouse.server import EmbeddedServer
 
 if TYPE_CHECKING:
     from pqrs_kedro.run.session import RunSession
@@ -49,7 +54,24 @@ hypothesis.settings.register_profile("desk", deadline=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 
+# The server of the whole test session; each project has a database of its own in it.
+_SERVER_VARIABLE = "PQRS_TEST_SERVER"
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    if _SERVER_VARIABLE not in os.environ:
+        # Not pytest's own temporary folder: it is closed to the user that root's server runs as.
+        folder = Path(tempfile.mkdtemp(prefix="pqrs-test-"))
+        folder.chmod(0o755)
+        server = EmbeddedServer(place(folder))
+        os.environ[_SERVER_VARIABLE] = server.start()
+
+        def stop() -> None:
+            server.stop()
+            del os.environ[_SERVER_VARIABLE]
+            shutil.rmtree(folder)
+
+        config.add_cleanup(stop)
     # ibis 12.0 with duckdb 1.5, where a table is written in batches.
     message = r"fetch_record_batch\(\) is deprecated:DeprecationWarning:ibis\.backends\.duckdb"
     config.addinivalue_line("filterwarnings", f"ignore:{message}")
@@ -89,10 +111,11 @@ import kedro.framework.cli.cli as command_line
 import pqrs_kedro.settings
 
 for request in sys.stdin:
-    folder, arguments, out, err = json.loads(request)
+    folder, arguments, environment, out, err = json.loads(request)
     child = os.fork()
     if child == 0:
         os.chdir(folder)
+        os.environ.update(environment)
         for number, path in ((1, out), (2, err)):
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
         sys.argv = ["kedro", *arguments]
@@ -116,6 +139,16 @@ class Project:
     def lake(self) -> Path:
         return self.data / "lake"
 
+    @property
+    def warehouse_url(self) -> str:
+        """A database of the project's own on the server of the test session."""
+        server = os.environ[_SERVER_VARIABLE].rpartition("/")[0]
+        name = f"project_{hashlib.sha256(str(self.path).encode()).hexdigest()[:16]}"
+        made_before = (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation)
+        with suppress(*made_before), psycopg.connect(f"{server}/postgres", autocommit=True) as one:
+            one.execute(f"CREATE DATABASE {name}")
+        return f"{server}/{name}"
+
     def files(self) -> list[str]:
         """Every file under data/."""
         found = (p for p in self.data.rglob("*") if p.is_file())
@@ -124,7 +157,8 @@ class Project:
     def environment(self, changed: Mapping[str, str] | None = None) -> dict[str, str]:
         """This process's environment without what would name another project or run."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("KEDRO_", "PQRS_"))}
-        return {**kept, "PYTHONPATH": str(self.path / "src"), **(changed or {})}
+        own = {"PYTHONPATH": str(self.path / "src"), URL_VARIABLE: self.warehouse_url}
+        return {**kept, **own, **(changed or {})}
 
     def start(
         self, *arguments: str, environment: Mapping[str, str] | None = None
@@ -154,6 +188,7 @@ class Project:
         from pqrs_kedro.run.session import RunSession
 
         path, environment = list(sys.path), dict(os.environ)
+        os.environ[URL_VARIABLE] = self.warehouse_url
         bootstrap_project(self.path)
         try:
             with RunSession.create(self.path, runtime_params=parameters) as session:
@@ -203,7 +238,8 @@ class ForkedKedro:
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         out, err = self._folder / "out", self._folder / "err"
-        request = json.dumps([str(project.path), arguments, str(out), str(err)])
+        environment = {URL_VARIABLE: project.warehouse_url}
+        request = json.dumps([str(project.path), arguments, environment, str(out), str(err)])
         self._server.stdin.write(request + "\n")
         self._server.stdin.flush()
         code = int(self._server.stdout.readline())

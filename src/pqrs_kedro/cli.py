@@ -1,4 +1,4 @@
-"""The project's own commands, found by Kedro: `kedro reproduce`, `kedro accept`."""
+"""The project's own commands, found by Kedro: `kedro reproduce | accept | warehouse`."""
 
 import os
 import sys
@@ -7,20 +7,25 @@ from typing import NoReturn
 
 import click
 from kedro.framework.cli.utils import env_option
-from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.utils import find_kedro_project
 from rich.console import Console
 from rich.table import Table
 
-from pqrs_kedro.lake.store import Store, open_store
+from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput, check_run_id
-from pqrs_kedro.run.manifest import RunNotFound
+from pqrs_kedro.run.config_loader import project_lake
+from pqrs_kedro.run.manifest import RunNotFound, read_run
+from pqrs_kedro.warehouse.commands import warehouse
+from pqrs_kedro.warehouse.errors import WarehouseError
 
 
 @click.group(name="pqrs_kedro")
 def cli() -> None:
     """Commands of pqrs_kedro."""
+
+
+cli.add_command(warehouse)
 
 
 @cli.command()
@@ -59,19 +64,23 @@ def reproduce(run_id: str, env: str | None) -> None:
 @click.argument("run_id")
 @env_option
 def accept(run_id: str, env: str | None) -> None:
-    """Check the acceptance criteria of RUN_ID against what is in the lake.
+    """Check the acceptance criteria of RUN_ID against what is in the lake and in Postgres.
 
     Exit code 1 if one does not hold.
 
     Example: kedro accept r20260224T101530Z-3fa9c1
     """
     from pqrs_kedro.run.acceptance import check_acceptance
+    from pqrs_kedro.warehouse.connection import open_warehouse
 
-    __, store = _open(run_id, env)
+    project, store = _open(run_id, env)
     try:
-        criteria = check_acceptance(store, run_id)
+        read_run(store, run_id)
+        criteria = check_acceptance(store, run_id, open_warehouse(project))
     except RunNotFound as error:
         _refuse(str(error))
+    except WarehouseError as error:
+        raise click.ClickException(str(error)) from None
     for item in criteria:
         mark = "PASS" if item.holds else "FAIL"
         _console().print(f"criterion {item.number}  {mark}  {item.text}: {item.finding}")
@@ -86,9 +95,7 @@ def _open(run_id: str, env: str | None) -> tuple[Path, Store]:
         _refuse(str(error))
     project = Path(find_kedro_project(Path.cwd()) or Path.cwd())
     bootstrap_project(project)
-    session = KedroSession.create(project, env=env or os.environ.get("KEDRO_ENV"))
-    root = session._get_config_loader()["globals"]["lake_root"]
-    return project, open_store(root, project)
+    return project, project_lake(project, env or os.environ.get("KEDRO_ENV"))
 
 
 def _refuse(message: str) -> NoReturn:

@@ -6,7 +6,6 @@ before anything was written, 143 it was terminated.
 
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -33,11 +32,14 @@ from tests.conftest import (
     ended,
     params,
 )
+from tests.runs import link_run
 
 from pqrs_kedro.lake.store import FolderStore
 from pqrs_kedro.run.acceptance import Criterion, check_acceptance
 from pqrs_kedro.run.manifest import RunNotFound
 from pqrs_kedro.run.session import Refused, RunFailed, RunInterrupted, RunTerminated
+from pqrs_kedro.warehouse.connection import Warehouse, open_warehouse
+from pqrs_kedro.warehouse.publish import publish
 
 MakeProject = Callable[[], Project]
 # A day of some ten tickets.
@@ -387,10 +389,10 @@ def test_the_final_table_has_id_digest_rows_seconds_and_criteria(
     assert table["digest"] == run.digest
     rows = "  ".join(f"{layer} {n:,}" for layer, n in manifest["rows_by_layer"].items())
     assert table["rows"] == rows
-    for stage in ("synthesis", "ingestion", "curation", "metrics", "reporting", "total"):
+    for stage in ("synthesis", "ingestion", "curation", "metrics", "reporting", "publish", "total"):
         assert f"{stage} " in table["seconds"]
     criteria = {name: text for name, text in table.items() if name.startswith("criterion")}
-    assert list(criteria) == ["criterion 1", "criterion 2", "criterion 3", "criterion 5"]
+    assert list(criteria) == [f"criterion {number}" for number in range(1, 6)]
     assert all(text.startswith("PASS ") for text in criteria.values())
 
 
@@ -399,6 +401,9 @@ def test_the_final_table_says_where_everything_is(elsewhere_run: CommandRun) -> 
     table = summary(elsewhere_run.outcome.out)
     assert Path(table["lake"]).is_dir()
     assert Path(table["manifest"]).is_file()
+    with Warehouse(table["warehouse"]).connect() as connection:
+        (rows,) = connection.execute("SELECT count(*) FROM silver_tickets_current").fetchall()
+    assert rows[0] == len(elsewhere_run.run.table("silver_tickets"))
 
 
 @pytest.mark.xdist_group("elsewhere")
@@ -423,31 +428,17 @@ def test_a_finished_run_is_the_one_that_tools_see(elsewhere_run: CommandRun) -> 
 # Acceptance
 
 
-def link_run(run: Run, lake: Path, run_id: str, layers: tuple[str, ...] = ()) -> None:
-    """A run's objects in another lake under another id, as that run would have written them."""
-    for path in run.lake.rglob(f"run_id={run.run_id}/*.*"):
-        parts = path.relative_to(run.lake).parts
-        if layers and parts[0] not in layers:
-            continue
-        key = Path(*(f"run_id={run_id}" if p.startswith("run_id=") else p for p in parts))
-        target = lake / key
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if parts[0] == "manifests":
-            text = path.read_text(encoding="utf-8").replace(run.run_id, run_id)
-            target.write_text(text, encoding="utf-8")
-        else:
-            os.link(path, target)
-
-
 @dataclass(frozen=True)
 class Twins:
     """Two committed runs of the same data in one lake, which may be tampered with for one test."""
 
     lake: Path
+    warehouse: Warehouse
     originals: dict[Path, Path]
 
     def check(self, run_id: str = "first") -> dict[int, Criterion]:
-        return {item.number: item for item in check_acceptance(FolderStore(self.lake), run_id)}
+        criteria = check_acceptance(FolderStore(self.lake), run_id, self.warehouse)
+        return {item.number: item for item in criteria}
 
     def object(self, pattern: str) -> Path:
         return min(self.lake.glob(f"{pattern}/run_id=first/*"))
@@ -475,16 +466,20 @@ class Twins:
 
 
 @pytest.fixture(scope="module")
-def lake_of_twins(tmp_path_factory: pytest.TempPathFactory, documento_run: Run) -> Path:
-    lake = tmp_path_factory.mktemp("twins") / "lake"
+def published_twins(
+    tmp_path_factory: pytest.TempPathFactory, documento_run: Run
+) -> tuple[Path, Warehouse]:
+    project = Project(tmp_path_factory.mktemp("twins"))
+    warehouse = open_warehouse(project.path, project.warehouse_url)
     for run_id in ("first", "second"):
-        link_run(documento_run, lake, run_id)
-    return lake
+        link_run(documento_run, project.lake, run_id)
+        publish(FolderStore(project.lake), run_id, warehouse)
+    return project.lake, warehouse
 
 
 @pytest.fixture
-def twins(lake_of_twins: Path) -> Iterator[Twins]:
-    found = Twins(lake_of_twins, {})
+def twins(published_twins: tuple[Path, Warehouse]) -> Iterator[Twins]:
+    found = Twins(*published_twins, {})
     yield found
     found.restore()
 
@@ -496,7 +491,7 @@ def failed(criteria: dict[int, Criterion]) -> set[int]:
 @pytest.mark.xdist_group("doc")
 def test_a_run_with_an_identical_earlier_run_is_accepted(twins: Twins) -> None:
     criteria = twins.check()
-    assert list(criteria) == [1, 2, 3, 5]
+    assert list(criteria) == [1, 2, 3, 4, 5]
     assert failed(criteria) == set()
     assert criteria[5].finding == "identical to run second"
 
@@ -614,8 +609,12 @@ def test_the_accept_command_exits_with_0_1_or_2(
     project = make_project()
     project.data.mkdir()
     project.lake.symlink_to(twins.lake)
+    unpublished = forked_kedro(project, "accept", "first")
+    assert (unpublished.code, unpublished.out.count("FAIL")) == (1, 1)
+    assert "criterion 4  FAIL" in unpublished.out
+    assert forked_kedro(project, "warehouse", "publish", "first").code == 0
     accepted = forked_kedro(project, "accept", "first")
-    assert (accepted.code, accepted.out.count("PASS"), accepted.err) == (0, 4, "")
+    assert (accepted.code, accepted.out.count("PASS"), accepted.err) == (0, 5, "")
     twins.remove(twins.object("gold/kpi_sla/day=2026-01-12"))
     tampered = forked_kedro(project, "accept", "first")
     assert (tampered.code, tampered.out.count("FAIL")) == (1, 1)

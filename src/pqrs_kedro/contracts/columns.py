@@ -19,6 +19,7 @@ PRIORITIES: Final = ("ALTA", "MEDIA", "BAJA")
 REGIONS: Final = ("Andina", "Caribe", "Pacífica", "Orinoquía", "Amazonía", "Insular")
 UNKNOWN_REGION: Final = "Sin dato"
 AGE_BUCKETS: Final = ("0-5", "6-10", "11-15", "16-30", ">30")
+CHECK_RESULTS: Final = ("pass", "fail")
 QUARANTINE_REASONS: Final = (
     "invalid_utf8",
     "invalid_json",

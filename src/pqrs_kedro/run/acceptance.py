@@ -1,7 +1,8 @@
-"""The acceptance criteria of ADR-0016 section 10, checked against what is in the lake."""
+"""The acceptance criteria of ADR-0016 section 10, checked against lake and warehouse."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +16,13 @@ from pqrs_kedro.lake.store import Store
 from pqrs_kedro.run.compare import Difference, compare_objects
 from pqrs_kedro.run.manifest import CommittedRun, Outputs, earlier_run, read_run
 from pqrs_kedro.run.regenerate import regenerate_raw
+from pqrs_kedro.warehouse.connection import Warehouse
+from pqrs_kedro.warehouse.publish import etl_run
+from pqrs_kedro.warehouse.runs import find_run, published_rows
+from pqrs_kedro.warehouse.schema import SERVED
+
+# ADR-0016 section 10, criterion 4.
+_GOLD_TABLES: Final = 3
 
 
 @dataclass(frozen=True)
@@ -27,17 +35,19 @@ class Criterion:
     finding: str
 
 
-def check_acceptance(store: Store, run_id: str) -> list[Criterion]:
-    """The criteria of a committed run.
+def check_acceptance(store: Store, run_id: str, warehouse: Warehouse) -> list[Criterion]:
+    """The five criteria of a committed run.
 
     Raises:
         RunNotFound: the run has no manifest.
+        WarehouseError: the warehouse cannot be reached.
     """
     run = read_run(store, run_id)
     return [
         _raw_exists(store, run),
         _manifest_holds(store, run),
         _layers_have_stable_schema(store, run),
+        _is_published(run, warehouse),
         _reproduces(store, run),
     ]
 
@@ -115,6 +125,32 @@ def _schema_problems(store: Store, table: Table, keys: list[str]) -> Iterator[st
             continue
         if not found.equals(expected):
             yield f"{key} has another schema than its contract"
+
+
+def _is_published(run: CommittedRun, warehouse: Warehouse) -> Criterion:
+    """The run's row, and of every table the rows that the lake has."""
+    text = "Postgres has meta.etl_runs and at least three filled gold tables"
+    problem = _row_problem(run, find_run(warehouse, run.run_id))
+    if problem is not None:
+        return Criterion(4, text, False, problem)
+    rows, datasets = published_rows(warehouse, run.run_id), run.manifest["datasets"]
+    kept = {name: datasets[name]["rows"] if name in datasets else 0 for name in rows}
+    wrong = [name for name in rows if rows[name] != kept[name]]
+    if wrong:
+        finding = f"{wrong[0]} has {rows[wrong[0]]:,} rows, the lake {kept[wrong[0]]:,}"
+        return Criterion(4, text, False, finding)
+    gold = [name for name in rows if SERVED[name].layer == "gold" and rows[name]]
+    finding = f"{sum(rows.values()):,} rows in {len(rows)} tables, {len(gold)} gold tables filled"
+    return Criterion(4, text, len(gold) >= _GOLD_TABLES, finding)
+
+
+def _row_problem(run: CommittedRun, row: Mapping[str, Any] | None) -> str | None:
+    if row is None:
+        return "the run is not in meta.etl_runs"
+    if row["published_at"] is None:
+        return f"the run is not published: its status in meta.etl_runs is {row['status']}"
+    wrong = [name for name, value in etl_run(run.manifest).items() if row[name] != value]
+    return f"{wrong[0]} in meta.etl_runs is not that of manifest.json" if wrong else None
 
 
 def _reproduces(store: Store, run: CommittedRun) -> Criterion:

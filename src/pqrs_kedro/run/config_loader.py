@@ -11,6 +11,7 @@ from typing import Any
 
 from kedro.config import OmegaConfigLoader
 
+from pqrs_kedro.lake.store import Store, open_store
 from pqrs_kedro.parameters import check_run_id
 
 RUN_ID_VARIABLE = "PQRS_RUN_ID"
@@ -32,6 +33,12 @@ class RunConfigLoader(OmegaConfigLoader):
         if given.get("run_id") is None:
             given["run_id"] = _default_run_id(Path(conf_source).parent, env)
         super().__init__(conf_source=conf_source, env=env, runtime_params=given, **options)
+
+
+def project_lake(project: Path, env: str | None = None) -> Store:
+    """The lake of a project, as its configuration names it in an environment."""
+    loader = RunConfigLoader(project / "conf", env, base_env="base", default_run_env="local")
+    return open_store(loader["globals"]["lake_root"], project)
 
 
 def _default_run_id(project: Path, env: str | None) -> str:

@@ -1,7 +1,9 @@
 """What a person sees of a run: one line per stage while it runs, one table at the end."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from time import perf_counter
 
 from rich.console import Console
 from rich.status import Status
@@ -50,9 +52,13 @@ class Display:
             self._status.start()
         self._status.update(text)
 
-    def checking(self) -> None:
-        """The acceptance criteria are being checked."""
-        self._show("checking the acceptance criteria ...")
+    @contextmanager
+    def ending(self, step: str, seconds: dict[str, float]) -> Iterator[None]:
+        """A step after the last stage; its seconds go beside those of the stages."""
+        self._show(f"{step} ...")
+        began = perf_counter()
+        yield
+        seconds[step] = perf_counter() - began
 
     def pause(self) -> None:
         """Take the live line away."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import IO, Any
 
+import psycopg
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -32,6 +33,9 @@ from pqrs_kedro.run.manifest import (
     manifest_document,
 )
 from pqrs_kedro.run.progress import Display
+from pqrs_kedro.warehouse.connection import Warehouse, open_warehouse
+from pqrs_kedro.warehouse.errors import WarehouseError
+from pqrs_kedro.warehouse.runs import mark_lost, record_ended, record_started
 
 # Tracebacks go into the log file; the screen gets one line from the session.
 LOGGER = logging.getLogger("pqrs_kedro.run")
@@ -75,6 +79,8 @@ class RunRecorder:
         self, project: Path, store: Store, run_id: str, parameters: RunParameters, display: Display
     ) -> None:
         self.run_id = run_id
+        self.warehouse: Warehouse | None = None
+        self._project = project
         self.started_at = datetime.now(UTC)
         self.work = project / "data" / "work" / run_id
         self.clock = StageClock()
@@ -142,6 +148,16 @@ class RunRecorder:
             name: data for name, data in outputs.items() if isinstance(data, RawEvents | LakeTable)
         }
         self._display.begin(self.run_id, self._parameters)
+        if self.complete:
+            self._open_warehouse()
+
+    def _open_warehouse(self) -> None:
+        """Only a whole run is published, and noted as begun."""
+        warehouse = open_warehouse(self._project)
+        for lost in mark_lost(warehouse):
+            LOGGER.warning("run %s is lost: its process ended without a word", lost)
+        record_started(warehouse, self._parameters, self._identity, self.started_at)
+        self.warehouse = warehouse
 
     @hook_impl
     def before_dataset_loaded(self, node: Node) -> None:
@@ -168,6 +184,12 @@ class RunRecorder:
         if done is not None:
             self._display.finished(done, self.clock.seconds[done])
         self._display.running(stage)
+
+    def opened_warehouse(self) -> Warehouse:
+        """The warehouse of a whole run."""
+        if self.warehouse is None:
+            raise WarehouseError("only a whole run has a warehouse")
+        return self.warehouse
 
     # --- The end of the run --------------------------------------------------------------------
 
@@ -204,8 +226,15 @@ class RunRecorder:
         log = self._store.read(key) if kept else self.log_path.read_bytes()
         return put(self._store, key, log, log.count(b"\n"))
 
-    def record_failure(self, error: BaseException) -> str:
-        """Write an error to the log; returns the stage in which it happened."""
+    def record_failure(self, error: BaseException, status: str) -> str:
+        """Note an error in the log and the warehouse; returns the stage in which it happened."""
         LOGGER.error("run %s ended: %s", self.run_id, error)
         LOGGER.error("".join(traceback.format_exception(error)))
-        return self.clock.stage or "start"
+        if self.warehouse is not None:
+            reason = str(error).strip() or type(error).__name__
+            try:
+                record_ended(self.warehouse, self.run_id, status, reason.splitlines()[0])
+            except (WarehouseError, psycopg.Error) as unrecorded:
+                # What ended the run is what the person must read.
+                LOGGER.error("the end of the run is not in the warehouse: %s", unrecorded)
+        return "publication" if self.committed else self.clock.stage or "start"

@@ -24,6 +24,7 @@ from pqrs_kedro.run.identity import new_run_id
 from pqrs_kedro.run.manifest import find_manifest
 from pqrs_kedro.run.progress import Display
 from pqrs_kedro.run.recorder import RunRecorder
+from pqrs_kedro.warehouse.publish import publish
 
 
 class Refused(click.ClickException):
@@ -140,7 +141,12 @@ class RunSession(KedroSession):
             # Some libraries turn the exception of a signal into one of their own.
             if stops:
                 raise _stopped(recorder, stops[0]) from None
-            stage = recorder.record_failure(error)
+            stage = recorder.record_failure(error, "failed")
+            if recorder.committed:
+                raise RunFailed(
+                    f"run {recorder.run_id} is committed, its publication failed: "
+                    f"{_reason(error)}; kedro warehouse publish {recorder.run_id}"
+                ) from error
             raise RunFailed(
                 f"run {recorder.run_id} failed in {stage}: {_reason(error)} "
                 f"(log: {recorder.log_path})"
@@ -157,10 +163,12 @@ class RunSession(KedroSession):
         ENGINE.close()
         if recorder.complete:
             recorder.commit()
-            display.checking()
-            checking = perf_counter()
-            criteria = check_acceptance(store, recorder.run_id)
-            recorder.seconds_by_stage["acceptance"] = perf_counter() - checking
+            warehouse = recorder.opened_warehouse()
+            with display.ending("publish", recorder.seconds_by_stage):
+                publish(store, recorder.run_id, warehouse)
+            with display.ending("acceptance", recorder.seconds_by_stage):
+                criteria = check_acceptance(store, recorder.run_id, warehouse)
+            where["warehouse"] = warehouse.url
             where["manifest"] = store.location(str(find_manifest(store, recorder.run_id)))
             self._point_to(recorder.run_id)
         else:
@@ -194,7 +202,7 @@ def _check_pipelines(names: Iterable[str]) -> None:
 
 def _stopped(recorder: RunRecorder, stop: BaseException) -> click.ClickException:
     """Record a run that a signal ended; what a person is told."""
-    recorder.record_failure(stop)
+    recorder.record_failure(stop, "aborted")
     ended = RunTerminated if isinstance(stop, Terminated) else RunInterrupted
     return ended(_aborted(recorder))
 

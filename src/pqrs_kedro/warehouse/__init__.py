@@ -1,0 +1,1 @@
+"""The warehouse: a run of the lake, served by Postgres."""

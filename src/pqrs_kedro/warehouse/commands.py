@@ -1,0 +1,172 @@
+"""`kedro warehouse`: the address of the warehouse, and what is published in it."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from kedro.utils import find_kedro_project
+from rich.console import Console
+from rich.table import Table
+
+from pqrs_kedro.lake.store import Store
+from pqrs_kedro.parameters import InvalidInput, check_run_id
+from pqrs_kedro.run.manifest import RunNotFound
+from pqrs_kedro.warehouse.errors import WarehouseError
+
+
+@click.group()
+def warehouse() -> None:
+    """The warehouse in Postgres: its address, and the runs in it.
+
+    It is the embedded server of the project, which is started where it is down, or the server that
+    PQRS_WAREHOUSE_URL names.
+    """
+
+
+@warehouse.command()
+def url() -> None:
+    """Print the URL for clients, with the password.
+
+    Example: psql "$(kedro warehouse url)" -c "SELECT * FROM gold_kpi_sla_daily_current"
+    """
+    from pqrs_kedro.warehouse.connection import open_warehouse
+
+    try:
+        click.echo(open_warehouse(_project()).url)
+    except WarehouseError as error:
+        _stop(str(error), 1)
+
+
+@warehouse.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def psql(arguments: tuple[str, ...]) -> None:
+    """Open psql on the warehouse; ARGUMENTS go to psql.
+
+    Example: kedro warehouse psql -c "SELECT * FROM meta.etl_runs"
+    """
+    from pqrs_kedro.warehouse.connection import open_warehouse
+    from pqrs_kedro.warehouse.placement import place
+
+    try:
+        opened = open_warehouse(_project())
+        shipped = place(_project()).programs / "psql"
+    except WarehouseError as error:
+        _stop(str(error), 1)
+    program = shutil.which("psql") or str(shipped)
+    sys.stdout.flush()
+    # The password goes by the environment: other users see a command's arguments.
+    environment = {**os.environ, **_libpq(opened.url)}
+    os.execve(program, [program, *arguments], environment)  # noqa: S606  (no shell is meant)
+
+
+def _libpq(address: str) -> dict[str, str]:
+    """The URL as libpq's environment variables."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    known = {
+        "host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD",
+        "dbname": "PGDATABASE", "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT",
+        "options": "PGOPTIONS",
+    }  # fmt: skip
+    given = conninfo_to_dict(address)
+    return {name: str(given[key]) for key, name in known.items() if given.get(key)}
+
+
+@warehouse.command()
+@click.argument("run_id")
+def publish(run_id: str) -> None:
+    """Publish RUN_ID from the lake, in place of what is published of it.
+
+    Example: kedro warehouse publish r20260224T101530Z-3fa9c1
+    """
+    from pqrs_kedro.warehouse.connection import open_warehouse
+    from pqrs_kedro.warehouse.publish import publish as publish_run
+
+    store = _store(run_id)
+    try:
+        rows = publish_run(store, run_id, open_warehouse(_project()))
+    except RunNotFound as error:
+        _stop(str(error), 2)
+    except WarehouseError as error:
+        _stop(str(error), 1)
+    for name, count in rows.items():
+        click.echo(f"{name:<30} {count:>10,} rows")
+
+
+@warehouse.command()
+@click.argument("run_id")
+def drop(run_id: str) -> None:
+    """Drop the tables of RUN_ID; the lake keeps the run, and `meta.etl_runs` its row.
+
+    Example: kedro warehouse drop r20260224T101530Z-3fa9c1
+    """
+    from pqrs_kedro.warehouse.connection import open_warehouse
+    from pqrs_kedro.warehouse.runs import drop as drop_run
+
+    _check(run_id)
+    try:
+        drop_run(open_warehouse(_project()), run_id)
+    except WarehouseError as error:
+        _stop(str(error), 1)
+    click.echo(f"dropped {run_id}")
+
+
+@warehouse.command()
+def runs() -> None:
+    """List all runs that the warehouse knows, the latest first."""
+    from pqrs_kedro.warehouse.connection import open_warehouse
+    from pqrs_kedro.warehouse.runs import list_runs
+
+    try:
+        found = list_runs(open_warehouse(_project()))
+    except WarehouseError as error:
+        _stop(str(error), 1)
+    table = Table("run_id", "status", "started (UTC)", "seed", "dates", "silver rows", "published",
+                  box=None, padding=(0, 2, 0, 0))  # fmt: skip
+    for run in found:
+        rows = "" if run["silver_rows"] is None else f"{run['silver_rows']:,}"
+        table.add_row(
+            run["run_id"], run["status"], f"{run['started_at']:%Y-%m-%d %H:%M:%S}",
+            str(run["seed"]), f"{run['date_min']} to {run['date_max']}", rows,
+            "yes" if run["published_at"] else "no",
+        )  # fmt: skip
+    Console(highlight=False, soft_wrap=True).print(table)
+
+
+@warehouse.command()
+def stop() -> None:
+    """Stop the embedded server cleanly; the next run starts it again."""
+    from pqrs_kedro.warehouse.placement import place
+    from pqrs_kedro.warehouse.server import EmbeddedServer
+
+    try:
+        stopped = EmbeddedServer(place(_project())).stop()
+    except WarehouseError as error:
+        _stop(str(error), 1)
+    click.echo("stopped" if stopped else "it was not up")
+
+
+def _project() -> Path:
+    return Path(find_kedro_project(Path.cwd()) or Path.cwd())
+
+
+def _check(run_id: str) -> None:
+    try:
+        check_run_id(run_id)
+    except InvalidInput as error:
+        _stop(str(error), 2)
+
+
+def _store(run_id: str) -> Store:
+    from pqrs_kedro.run.config_loader import project_lake
+
+    _check(run_id)
+    return project_lake(_project(), os.environ.get("KEDRO_ENV"))
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    click.echo(f"Error: {message}", err=True)
+    sys.exit(code)

@@ -1,0 +1,84 @@
+"""The warehouse as a run sees it: a URL, connections, and a schema that is up to date."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any, Final
+
+import psycopg
+
+from pqrs_kedro.warehouse.errors import WarehouseError
+from pqrs_kedro.warehouse.migrate import upgrade
+from pqrs_kedro.warehouse.placement import place
+from pqrs_kedro.warehouse.server import DATABASE, EmbeddedServer
+
+URL_VARIABLE: Final = "PQRS_WAREHOUSE_URL"
+_PATIENCE_SECONDS: Final = 10
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A Postgres server with the project's schema."""
+
+    url: str
+    """libpq URL with the password; for clients on this machine where the server is embedded."""
+
+    def connect(self) -> psycopg.Connection[Any]:
+        """A connection for SQL, without prepared statements: poolers may stand in between.
+
+        Raises:
+            WarehouseError: the server cannot be reached.
+        """
+        return _connect(self.url)
+
+    def connect_for_copy(self) -> Any:
+        """An ADBC connection (DB-API), which copies Arrow batches."""
+        import adbc_driver_postgresql.dbapi as adbc
+
+        return adbc.connect(self.url)
+
+
+def open_warehouse(project: Path, url: str | None = None) -> Warehouse:
+    """The warehouse, its server up and its schema at head.
+
+    Args:
+        project: the project whose embedded server is meant.
+        url: another server; null takes PQRS_WAREHOUSE_URL, and the embedded one where that is not
+            set.
+
+    Raises:
+        WarehouseError: there is no server to be had.
+    """
+    url = url or os.environ.get(URL_VARIABLE) or _embedded(project)
+    warehouse = Warehouse(url)
+    with warehouse.connect() as connection:
+        upgrade(connection)
+    return warehouse
+
+
+def _embedded(project: Path) -> str:
+    url = EmbeddedServer(place(project)).start()
+    with _connect(url.removesuffix(DATABASE) + "postgres") as connection:
+        connection.autocommit = True
+        found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE])
+        if found.fetchone() is None:
+            connection.execute(f"CREATE DATABASE {DATABASE}")
+    return url
+
+
+def _connect(url: str) -> psycopg.Connection[Any]:
+    deadline = monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return psycopg.connect(url, prepare_threshold=None, connect_timeout=10)
+        except psycopg.OperationalError as error:
+            starting = "starting up" in str(error) or "recovery" in str(error)
+            if not starting or monotonic() > deadline:
+                raise WarehouseError(f"the warehouse cannot be reached: {_line(error)}") from None
+            sleep(0.1)
+
+
+def _line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,87 @@
+"""Rows of a run on their way from the lake to Postgres: checked, typed, batch by batch."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pqrs_kedro.contracts.schema import arrow_schema
+from pqrs_kedro.contracts.tables import Table
+from pqrs_kedro.lake.hashing import sha256_hex
+from pqrs_kedro.lake.layout import hive_values
+from pqrs_kedro.lake.objects import LakeObject
+from pqrs_kedro.lake.store import Store
+from pqrs_kedro.warehouse.errors import WarehouseError
+
+NUL: Final = "\0"
+# Postgres cannot hold NUL in a text, which JSON allows; Unicode's own sign for what was lost.
+REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+
+
+@dataclass
+class TableRows:
+    """The rows of one table of a run, as a stream of Arrow batches with the warehouse's columns."""
+
+    store: Store
+    table: Table
+    objects: Sequence[LakeObject]
+    texts_with_nul: int = field(default=0, init=False)
+    """Texts in which NUL was replaced, counted while the rows are taken."""
+    refusal: WarehouseError | None = field(default=None, init=False)
+    """Why the rows stopped."""
+
+    @property
+    def count(self) -> int:
+        """How many rows the lake has."""
+        return sum(item.rows for item in self.objects)
+
+    def reader(self) -> pa.RecordBatchReader:
+        """The rows; the partition columns first.
+
+        Raises:
+            WarehouseError: an object has other bytes than when it was written.
+        """
+        return pa.RecordBatchReader.from_batches(self._schema, self._batches())
+
+    @property
+    def _schema(self) -> pa.Schema:
+        # The contract says what may be null; a column that an older run lacks is filled with nulls.
+        stored = [pa.field(f.name, f.type) for f in arrow_schema(self.table)]
+        parts = [
+            pa.field(name, pa.date32() if name == "day" else pa.string())
+            for name in self.table.partitions
+        ]
+        return pa.schema([*parts, *stored])
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        for item in self.objects:
+            content = self.store.read(item.key)
+            if sha256_hex(content) != item.sha256:
+                self.refusal = WarehouseError(
+                    f"{item.key} has other bytes than when it was written"
+                )
+                raise self.refusal
+            yield from self._typed(item.key, pq.ParquetFile(pa.BufferReader(content)).read())
+
+    def _typed(self, key: str, rows: pa.Table) -> Iterator[pa.RecordBatch]:
+        hive = hive_values(key)
+        columns = []
+        for wanted in self._schema:
+            if wanted.name in self.table.partitions:
+                column = pa.repeat(pa.scalar(hive[wanted.name]), len(rows)).cast(wanted.type)
+            elif wanted.name in rows.column_names:
+                column = rows[wanted.name].cast(wanted.type)
+            else:
+                column = pa.nulls(len(rows), wanted.type)
+            columns.append(self._without_nul(column))
+        yield from pa.table(columns, schema=self._schema).to_batches()
+
+    def _without_nul(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        if not pa.types.is_string(column.type):
+            return column
+        found = pc.sum(pc.match_substring(column, NUL)).as_py() or 0
+        self.texts_with_nul += found
+        return pc.replace_substring(column, NUL, REPLACEMENT) if found else column
