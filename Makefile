@@ -54,8 +54,9 @@ docs: env ## Write docs/data_dictionary.md from the contracts
 viz: env ## The pipelines and their data in a browser
 	$(PY) -m kedro viz run $(ARGS)
 
-bench: env ## Time the default run
+bench: env ## Time the default run, and how fast it is published
 	$(PY) benchmarks/default_run.py $(ARGS)
+	$(PY) benchmarks/warehouse_load.py $(ARGS)
 
 notebooks sweep up down:
 	@echo 'make $@: this part of the project is not there yet' >&2; exit 2

@@ -1,7 +1,10 @@
 """Rows of a run on their way from the lake to Postgres: checked, typed, batch by batch."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 import pyarrow as pa
@@ -16,6 +19,9 @@ from pqrs_kedro.lake.objects import LakeObject
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.warehouse.errors import WarehouseError
 
+_BATCH_ROWS: Final = 32_768
+# Groups of objects that are read before they are asked for.
+_AHEAD: Final = 2
 NUL: Final = "\0"
 # Postgres cannot hold NUL in a text, which JSON allows; Unicode's own sign for what was lost.
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
@@ -57,27 +63,48 @@ class TableRows:
         return pa.schema([*parts, *stored])
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        for item in self.objects:
-            content = self.store.read(item.key)
-            if sha256_hex(content) != item.sha256:
-                self.refusal = WarehouseError(
-                    f"{item.key} has other bytes than when it was written"
-                )
-                raise self.refusal
-            yield from self._typed(item.key, pq.ParquetFile(pa.BufferReader(content)).read())
+        """Read a few objects ahead of what Postgres takes."""
+        with ThreadPoolExecutor(1) as reader:
+            waiting = self._groups()
+            reading = deque(reader.submit(self._read, group) for group in islice(waiting, _AHEAD))
+            while reading:
+                rows = reading.popleft().result()
+                reading.extend(reader.submit(self._read, group) for group in islice(waiting, 1))
+                yield from rows.to_batches()
 
-    def _typed(self, key: str, rows: pa.Table) -> Iterator[pa.RecordBatch]:
-        hive = hive_values(key)
+    def _groups(self) -> Iterator[list[LakeObject]]:
+        """Objects side by side, up to some rows: most have few, and each batch has its price."""
+        group: list[LakeObject] = []
+        for item in self.objects:
+            if group and sum(other.rows for other in group) + item.rows > _BATCH_ROWS:
+                yield group
+                group = []
+            group.append(item)
+        if group:
+            yield group
+
+    def _read(self, group: Sequence[LakeObject]) -> pa.Table:
+        """The rows of some objects with the warehouse's columns."""
+        rows = pa.concat_tables([self._stored(item) for item in group], promote_options="default")
         columns = []
         for wanted in self._schema:
-            if wanted.name in self.table.partitions:
-                column = pa.repeat(pa.scalar(hive[wanted.name]), len(rows)).cast(wanted.type)
-            elif wanted.name in rows.column_names:
-                column = rows[wanted.name].cast(wanted.type)
+            if wanted.name in rows.column_names:
+                columns.append(self._without_nul(rows[wanted.name].cast(wanted.type)))
             else:
-                column = pa.nulls(len(rows), wanted.type)
-            columns.append(self._without_nul(column))
-        yield from pa.table(columns, schema=self._schema).to_batches()
+                columns.append(pa.nulls(len(rows), wanted.type))
+        return pa.table(columns, schema=self._schema)
+
+    def _stored(self, item: LakeObject) -> pa.Table:
+        content = self.store.read(item.key)
+        if sha256_hex(content) != item.sha256:
+            self.refusal = WarehouseError(f"{item.key} has other bytes than when it was written")
+            raise self.refusal
+        # Threads cost more than they save: most objects are small, and Postgres is busy meanwhile.
+        rows = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
+        hive = hive_values(item.key)
+        for name in self.table.partitions:
+            rows = rows.append_column(name, pa.repeat(pa.scalar(hive[name]), len(rows)))
+        return rows
 
     def _without_nul(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
         if not pa.types.is_string(column.type):
