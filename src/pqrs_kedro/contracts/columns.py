@@ -19,6 +19,7 @@ PRIORITIES: Final = ("ALTA", "MEDIA", "BAJA")
 REGIONS: Final = ("Andina", "Caribe", "Pacífica", "Orinoquía", "Amazonía", "Insular")
 UNKNOWN_REGION: Final = "Sin dato"
 AGE_BUCKETS: Final = ("0-5", "6-10", "11-15", "16-30", ">30")
+CHECK_RESULTS: Final = ("pass", "fail")
 QUARANTINE_REASONS: Final = (
     "invalid_utf8",
     "invalid_json",
@@ -240,9 +241,17 @@ _GOLD = (
     Column("value_pct", "float64", "100 x numerator / denominator; null if none.", "%", True),
     Column("requested_pct", "float64", "Value asked for in the configuration.", "%", True),
 )
+_QUALITY = (
+    Column("dataset", "string", "Table or layer that is checked."),
+    Column("check_name", "string", "What is checked."),
+    Column("result", "string", "Outcome of the check.", allowed=CHECK_RESULTS),
+    Column("value", "float64", "What was found; its unit is that of the check.", nullable=True),
+    Column("threshold", "float64", "The most, or the least, that passes.", nullable=True),
+    Column("details_json", "string", "Counts, bounds and examples, as a JSON object."),
+)
 
 COLUMNS: Final[dict[str, Column]] = {
     column.name: column
-    for group in (_IDENTITY, _EVENTS, _TICKETS, _MESSAGES, _SLA, _DIMENSIONS, _GOLD)
+    for group in (_IDENTITY, _EVENTS, _TICKETS, _MESSAGES, _SLA, _DIMENSIONS, _GOLD, _QUALITY)
     for column in group
 }
