@@ -18,10 +18,14 @@ from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.datasets.engine_table import EngineTable
 from pqrs_kedro.datasets.lake_table import LakeTable
 from pqrs_kedro.datasets.raw_events import RawEvents
+from pqrs_kedro.datasets.raw_line_counts import RawLineCounts
 from pqrs_kedro.pipeline_registry import register_pipelines
 from pqrs_kedro.run.engine import ENGINE, EngineSettings
 
 STAGES = ["synthesis", "ingestion", "curation", "metrics", "reporting"]
+# Both read the raw objects; the counts are a second reading that ingestion has no part in.
+RAW = {"raw_events", "raw_line_counts"}
+LAYERS = ["raw", "bronze", "silver", "gold", "quality"]
 PIPELINES = register_pipelines()
 WHOLE: Pipeline = PIPELINES["__default__"]
 
@@ -42,7 +46,8 @@ def entries(catalog: DataCatalog) -> Entries:
 
 def persisted(found: Entries) -> Entries:
     """Entries whose data outlives a run."""
-    return {n: data for n, data in found.items() if isinstance(data, RawEvents | LakeTable)}
+    kinds = RawEvents | RawLineCounts | LakeTable
+    return {name: data for name, data in found.items() if isinstance(data, kinds)}
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +94,7 @@ def test_every_table_has_an_entry_and_every_lake_entry_a_table(unused: Entries) 
     assert {name: data._describe()["table"] for name, data in tables.items()} == {
         name: name for name in TABLES
     }
-    assert set(persisted(unused)) - set(TABLES) == {"raw_events"}
+    assert set(persisted(unused)) - set(TABLES) == RAW
 
 
 def test_what_is_not_persisted_lives_in_memory_or_in_the_engine(unused: Entries) -> None:
@@ -99,8 +104,24 @@ def test_what_is_not_persisted_lives_in_memory_or_in_the_engine(unused: Entries)
 
 def test_every_persisted_entry_has_the_layer_of_its_table(unused: Entries) -> None:
     for name, data in persisted(unused).items():
-        layer = "raw" if name == "raw_events" else TABLES[name].layer
+        layer = "raw" if name in RAW else TABLES[name].layer
         assert data.metadata == {"kedro-viz": {"layer": layer}}
+
+
+def test_every_entry_has_a_layer_no_earlier_than_those_it_comes_from(unused: Entries) -> None:
+    layers = {n: LAYERS.index(data.metadata["kedro-viz"]["layer"]) for n, data in unused.items()}
+    for node in WHOLE.nodes:
+        inputs = [layers[name] for name in node.inputs if name in layers]
+        assert all(max(inputs, default=0) <= layers[name] for name in node.outputs)
+
+
+def test_every_persisted_entry_says_where_its_objects_lie(
+    unused: Entries, empty_project: Project
+) -> None:
+    for data in persisted(unused).values():
+        shown = data._describe()["filepath"]
+        assert shown.startswith(f"{empty_project.lake}/")
+        assert "/run_id=none/" in shown
 
 
 def test_every_persisted_entry_has_the_run_id_of_the_session(
@@ -150,13 +171,23 @@ def test_the_raw_lines_of_a_finished_run_are_previewed(used: Entries, documento_
     assert json.loads(used["raw_events"].preview()) == [json.loads(line) for line in first]
 
 
+@pytest.mark.xdist_group("doc")
+def test_the_line_counts_of_a_finished_run_are_previewed(used: Entries, documento_run: Run) -> None:
+    preview = used["raw_line_counts"].preview()
+    counted = [row[1] for row in preview["data"]]
+    objects = documento_run.raw_objects()[: len(counted)]
+    assert counted == [path.read_bytes().count(b"\n") for path in objects]
+    assert len(counted) == 20
+
+
 def test_no_run_at_all_is_previewed_as_empty(unused: Entries, empty_project: Project) -> None:
     for name, data in persisted(unused).items():
+        preview = data.preview()
         if name == "raw_events":
-            assert json.loads(data.preview()) == []
+            assert json.loads(preview) == []
         else:
-            preview = data.preview()
-            assert preview["columns"] == list(TABLES[name].columns)
+            columns = list(TABLES[name].columns) if name in TABLES else preview["columns"]
+            assert preview["columns"] == columns
             assert preview["data"] == []
     assert not empty_project.data.exists()
 
@@ -192,7 +223,7 @@ def test_a_stage_reads_what_earlier_stages_wrote() -> None:
     written: set[str] = set()
     for name in STAGES:
         inputs = {i for i in PIPELINES[name].inputs() if not i.startswith("param")}
-        assert inputs <= written
+        assert inputs - {"raw_line_counts"} <= written
         written |= PIPELINES[name].outputs() | PIPELINES[name].all_outputs()
     assert set(TABLES) <= written
 
