@@ -1,6 +1,8 @@
 """The catalog and the pipelines: complete, lazy, and pure."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -198,6 +200,92 @@ def test_raw_lines_that_are_no_json_do_not_stop_a_preview(tmp_path: Path) -> Non
     (folder / "events.jsonl").write_bytes(b'{"event_id": "a"}\n{"event_\n\xff\n\n42\n')
     preview = RawEvents(path=str(tmp_path), run_id="corrupt").preview()
     assert {"event_id": "a"} in json.loads(preview)
+
+
+# Kedro-Viz
+
+
+def export(project: Project, folder: Path, previews: bool) -> tuple[Entries, list[Entries]]:
+    """What Kedro-Viz shows of a project: the graph, and the data of every node's panel.
+
+    In a process of its own: Kedro-Viz keeps what it has loaded.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", EXPORT, str(project.path), str(folder), str(int(previews))],
+        cwd=project.path,
+        env=project.environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "opened" not in done.stdout, done.stdout
+    panels = [json.loads(path.read_text()) for path in sorted((folder / "api/nodes").iterdir())]
+    return json.loads((folder / "api/main").read_text()), panels
+
+
+# As `kedro viz build` does it; without previews nothing may read the lake or open the engine.
+EXPORT = """
+import sys
+import warnings
+from pathlib import Path
+
+warnings.simplefilter("ignore")
+import fsspec
+from kedro.framework.startup import bootstrap_project
+
+project, folder, previews = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "1"
+bootstrap_project(project)
+from pqrs_kedro.lake.store import FolderStore
+from pqrs_kedro.run.engine import ENGINE
+
+def opened(name):
+    return lambda *arguments: print("opened", name, arguments[1:])
+
+if not previews:
+    for name in ("create", "read", "exists", "glob"):
+        setattr(FolderStore, name, opened(name))
+from kedro_viz.api.rest.responses.save_responses import save_api_responses_to_fs
+from kedro_viz.server import load_and_populate_data
+
+load_and_populate_data(project)
+save_api_responses_to_fs(folder, fsspec.filesystem("file"), previews)
+if ENGINE.is_open:
+    print("opened the engine")
+"""
+
+
+@pytest.mark.xdist_group("doc")
+def test_viz_shows_every_node_and_layer_and_opens_nothing(
+    documento_run: Run, tmp_path: Path, unused: Entries
+) -> None:
+    graph, panels = export(documento_run.project, tmp_path / "viz", previews=False)
+    assert graph["layers"] == LAYERS
+    shown = {node["name"]: node for node in graph["nodes"] if node["type"] == "data"}
+    assert set(shown) == set(unused)
+    layers = {n: data.metadata["kedro-viz"]["layer"] for n, data in unused.items()}
+    assert {name: node["layer"] for name, node in shown.items()} == layers
+    tasks = {node["name"] for node in graph["nodes"] if node["type"] == "task"}
+    assert tasks == {node.name for node in WHOLE.nodes}
+    assert sorted(item["id"] for item in graph["pipelines"]) == sorted(PIPELINES)
+    code = [panel["code"] for panel in panels if panel.get("code")]
+    assert len(code) == len(WHOLE.nodes)
+    # The docstring of its function describes a node; the path of its objects, a dataset.
+    assert all('"""' in text for text in code)
+    paths = [panel["filepath"] for panel in panels if panel.get("filepath", "").endswith("parquet")]
+    assert len(paths) == len(TABLES)
+    assert all(f"/run_id={documento_run.run_id}/" in path for path in paths)
+    assert not any(panel.get("preview") for panel in panels)
+
+
+@pytest.mark.xdist_group("doc")
+def test_viz_previews_every_persisted_dataset(documento_run: Run, tmp_path: Path) -> None:
+    _, panels = export(documento_run.project, tmp_path / "viz", previews=True)
+    tables = [p["preview"] for p in panels if p.get("preview_type") == "TablePreview"]
+    assert len(tables) == len(TABLES) + 1
+    columns = {tuple(preview["columns"]) for preview in tables}
+    assert {tuple(table.columns) for table in TABLES.values()} <= columns
+    assert sum(panel.get("preview_type") == "JSONPreview" for panel in panels) == 1
 
 
 # The pipelines
