@@ -272,7 +272,7 @@ def test_viz_shows_every_node_and_layer_and_opens_nothing(
     assert len(code) == len(WHOLE.nodes)
     # The docstring of its function describes a node; the path of its objects, a dataset.
     assert all('"""' in text for text in code)
-    paths = [panel["filepath"] for panel in panels if panel.get("filepath", "").endswith("parquet")]
+    paths = [path for p in panels if (path := p.get("filepath") or "").endswith(".parquet")]
     assert len(paths) == len(TABLES)
     assert all(f"/run_id={documento_run.run_id}/" in path for path in paths)
     assert not any(panel.get("preview") for panel in panels)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from itertools import count
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -37,13 +36,12 @@ def keep_report(store: Store, run_id: str, criteria: Sequence[Criterion]) -> str
     run = read_run(store, run_id)
     day = date.fromisoformat(hive_values(run.manifest_path)["day"])
     content = report_page(store, run, criteria).encode()
-    for version in count(1):
-        key = report_key(day, run_id, version)
+    version = 1
+    while True:
         try:
-            return put(store, key, content, rows=0).key
+            return put(store, report_key(day, run_id, version), content, rows=0).key
         except ObjectDiffers:
-            continue
-    raise AssertionError
+            version += 1
 
 
 def report_page(store: Store, run: CommittedRun, criteria: Sequence[Criterion]) -> str:
