@@ -312,9 +312,9 @@ class Run:
         return sorted(self.lake.glob(f"raw/pqrs/source=*/day=*/run_id={self.run_id}/events.jsonl"))
 
     def data_objects(self) -> list[Path]:
-        """All data objects: everything but manifests, logs and what a killed writer left hidden."""
+        """All data objects: no documents of the run, nor what a killed writer left hidden."""
         found = self.lake.rglob(f"run_id={self.run_id}/[!.]*")
-        documents = ("manifests", "logs")
+        documents = ("manifests", "logs", "reports")
         return sorted(p for p in found if p.relative_to(self.lake).parts[0] not in documents)
 
     def hashes(self) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """The catalog and the pipelines: complete, lazy, and pure."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -18,10 +20,14 @@ from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.datasets.engine_table import EngineTable
 from pqrs_kedro.datasets.lake_table import LakeTable
 from pqrs_kedro.datasets.raw_events import RawEvents
+from pqrs_kedro.datasets.raw_line_counts import RawLineCounts
 from pqrs_kedro.pipeline_registry import register_pipelines
 from pqrs_kedro.run.engine import ENGINE, EngineSettings
 
 STAGES = ["synthesis", "ingestion", "curation", "metrics", "reporting"]
+# Both read the raw objects; the counts are a second reading that ingestion has no part in.
+RAW = {"raw_events", "raw_line_counts"}
+LAYERS = ["raw", "bronze", "silver", "gold", "quality"]
 PIPELINES = register_pipelines()
 WHOLE: Pipeline = PIPELINES["__default__"]
 
@@ -42,7 +48,8 @@ def entries(catalog: DataCatalog) -> Entries:
 
 def persisted(found: Entries) -> Entries:
     """Entries whose data outlives a run."""
-    return {n: data for n, data in found.items() if isinstance(data, RawEvents | LakeTable)}
+    kinds = RawEvents | RawLineCounts | LakeTable
+    return {name: data for name, data in found.items() if isinstance(data, kinds)}
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +96,7 @@ def test_every_table_has_an_entry_and_every_lake_entry_a_table(unused: Entries) 
     assert {name: data._describe()["table"] for name, data in tables.items()} == {
         name: name for name in TABLES
     }
-    assert set(persisted(unused)) - set(TABLES) == {"raw_events"}
+    assert set(persisted(unused)) - set(TABLES) == RAW
 
 
 def test_what_is_not_persisted_lives_in_memory_or_in_the_engine(unused: Entries) -> None:
@@ -99,8 +106,24 @@ def test_what_is_not_persisted_lives_in_memory_or_in_the_engine(unused: Entries)
 
 def test_every_persisted_entry_has_the_layer_of_its_table(unused: Entries) -> None:
     for name, data in persisted(unused).items():
-        layer = "raw" if name == "raw_events" else TABLES[name].layer
+        layer = "raw" if name in RAW else TABLES[name].layer
         assert data.metadata == {"kedro-viz": {"layer": layer}}
+
+
+def test_every_entry_has_a_layer_no_earlier_than_those_it_comes_from(unused: Entries) -> None:
+    layers = {n: LAYERS.index(data.metadata["kedro-viz"]["layer"]) for n, data in unused.items()}
+    for node in WHOLE.nodes:
+        inputs = [layers[name] for name in node.inputs if name in layers]
+        assert all(max(inputs, default=0) <= layers[name] for name in node.outputs)
+
+
+def test_every_persisted_entry_says_where_its_objects_lie(
+    unused: Entries, empty_project: Project
+) -> None:
+    for data in persisted(unused).values():
+        shown = data._describe()["filepath"]
+        assert shown.startswith(f"{empty_project.lake}/")
+        assert "/run_id=none/" in shown
 
 
 def test_every_persisted_entry_has_the_run_id_of_the_session(
@@ -150,13 +173,23 @@ def test_the_raw_lines_of_a_finished_run_are_previewed(used: Entries, documento_
     assert json.loads(used["raw_events"].preview()) == [json.loads(line) for line in first]
 
 
+@pytest.mark.xdist_group("doc")
+def test_the_line_counts_of_a_finished_run_are_previewed(used: Entries, documento_run: Run) -> None:
+    preview = used["raw_line_counts"].preview()
+    counted = [row[1] for row in preview["data"]]
+    objects = documento_run.raw_objects()[: len(counted)]
+    assert counted == [path.read_bytes().count(b"\n") for path in objects]
+    assert len(counted) == 20
+
+
 def test_no_run_at_all_is_previewed_as_empty(unused: Entries, empty_project: Project) -> None:
     for name, data in persisted(unused).items():
+        preview = data.preview()
         if name == "raw_events":
-            assert json.loads(data.preview()) == []
+            assert json.loads(preview) == []
         else:
-            preview = data.preview()
-            assert preview["columns"] == list(TABLES[name].columns)
+            columns = list(TABLES[name].columns) if name in TABLES else preview["columns"]
+            assert preview["columns"] == columns
             assert preview["data"] == []
     assert not empty_project.data.exists()
 
@@ -167,6 +200,92 @@ def test_raw_lines_that_are_no_json_do_not_stop_a_preview(tmp_path: Path) -> Non
     (folder / "events.jsonl").write_bytes(b'{"event_id": "a"}\n{"event_\n\xff\n\n42\n')
     preview = RawEvents(path=str(tmp_path), run_id="corrupt").preview()
     assert {"event_id": "a"} in json.loads(preview)
+
+
+# Kedro-Viz
+
+
+def export(project: Project, folder: Path, previews: bool) -> tuple[Entries, list[Entries]]:
+    """What Kedro-Viz shows of a project: the graph, and the data of every node's panel.
+
+    In a process of its own: Kedro-Viz keeps what it has loaded.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", EXPORT, str(project.path), str(folder), str(int(previews))],
+        cwd=project.path,
+        env=project.environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "opened" not in done.stdout, done.stdout
+    panels = [json.loads(path.read_text()) for path in sorted((folder / "api/nodes").iterdir())]
+    return json.loads((folder / "api/main").read_text()), panels
+
+
+# As `kedro viz build` does it; without previews nothing may read the lake or open the engine.
+EXPORT = """
+import sys
+import warnings
+from pathlib import Path
+
+warnings.simplefilter("ignore")
+import fsspec
+from kedro.framework.startup import bootstrap_project
+
+project, folder, previews = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "1"
+bootstrap_project(project)
+from pqrs_kedro.lake.store import FolderStore
+from pqrs_kedro.run.engine import ENGINE
+
+def opened(name):
+    return lambda *arguments: print("opened", name, arguments[1:])
+
+if not previews:
+    for name in ("create", "read", "exists", "glob"):
+        setattr(FolderStore, name, opened(name))
+from kedro_viz.api.rest.responses.save_responses import save_api_responses_to_fs
+from kedro_viz.server import load_and_populate_data
+
+load_and_populate_data(project)
+save_api_responses_to_fs(folder, fsspec.filesystem("file"), previews)
+if ENGINE.is_open:
+    print("opened the engine")
+"""
+
+
+@pytest.mark.xdist_group("doc")
+def test_viz_shows_every_node_and_layer_and_opens_nothing(
+    documento_run: Run, tmp_path: Path, unused: Entries
+) -> None:
+    graph, panels = export(documento_run.project, tmp_path / "viz", previews=False)
+    assert graph["layers"] == LAYERS
+    shown = {node["name"]: node for node in graph["nodes"] if node["type"] == "data"}
+    assert set(shown) == set(unused)
+    layers = {n: data.metadata["kedro-viz"]["layer"] for n, data in unused.items()}
+    assert {name: node["layer"] for name, node in shown.items()} == layers
+    tasks = {node["name"] for node in graph["nodes"] if node["type"] == "task"}
+    assert tasks == {node.name for node in WHOLE.nodes}
+    assert sorted(item["id"] for item in graph["pipelines"]) == sorted(PIPELINES)
+    code = [panel["code"] for panel in panels if panel.get("code")]
+    assert len(code) == len(WHOLE.nodes)
+    # The docstring of its function describes a node; the path of its objects, a dataset.
+    assert all('"""' in text for text in code)
+    paths = [path for p in panels if (path := p.get("filepath") or "").endswith(".parquet")]
+    assert len(paths) == len(TABLES)
+    assert all(f"/run_id={documento_run.run_id}/" in path for path in paths)
+    assert not any(panel.get("preview") for panel in panels)
+
+
+@pytest.mark.xdist_group("doc")
+def test_viz_previews_every_persisted_dataset(documento_run: Run, tmp_path: Path) -> None:
+    _, panels = export(documento_run.project, tmp_path / "viz", previews=True)
+    tables = [p["preview"] for p in panels if p.get("preview_type") == "TablePreview"]
+    assert len(tables) == len(TABLES) + 1
+    columns = {tuple(preview["columns"]) for preview in tables}
+    assert {tuple(table.columns) for table in TABLES.values()} <= columns
+    assert sum(panel.get("preview_type") == "JSONPreview" for panel in panels) == 1
 
 
 # The pipelines
@@ -192,7 +311,7 @@ def test_a_stage_reads_what_earlier_stages_wrote() -> None:
     written: set[str] = set()
     for name in STAGES:
         inputs = {i for i in PIPELINES[name].inputs() if not i.startswith("param")}
-        assert inputs <= written
+        assert inputs - {"raw_line_counts"} <= written
         written |= PIPELINES[name].outputs() | PIPELINES[name].all_outputs()
     assert set(TABLES) <= written
 

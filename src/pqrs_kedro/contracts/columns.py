@@ -241,9 +241,17 @@ _GOLD = (
     Column("value_pct", "float64", "100 x numerator / denominator; null if none.", "%", True),
     Column("requested_pct", "float64", "Value asked for in the configuration.", "%", True),
 )
+_QUALITY = (
+    Column("dataset", "string", "Table or layer that is checked."),
+    Column("check_name", "string", "What is checked."),
+    Column("result", "string", "Outcome of the check.", allowed=CHECK_RESULTS),
+    Column("value", "float64", "What was found; its unit is that of the check.", nullable=True),
+    Column("threshold", "float64", "The most, or the least, that passes.", nullable=True),
+    Column("details_json", "string", "Counts, bounds and examples, as a JSON object."),
+)
 
 COLUMNS: Final[dict[str, Column]] = {
     column.name: column
-    for group in (_IDENTITY, _EVENTS, _TICKETS, _MESSAGES, _SLA, _DIMENSIONS, _GOLD)
+    for group in (_IDENTITY, _EVENTS, _TICKETS, _MESSAGES, _SLA, _DIMENSIONS, _GOLD, _QUALITY)
     for column in group
 }

@@ -27,6 +27,7 @@ _LAYERS: Final = {
     "bronze": "Bronze: events with types, and what is no event",
     "silver": "Silver: curated entities and dimensions",
     "gold": "Gold: measures by day",
+    "quality": "Quality: the checks of a run",
 }
 _NESTED: Final = {"messages": MESSAGE_TYPE, "attachments": ATTACHMENT_TYPE}
 _SPANISH: Final = {item.status_id: item.name for item in STATUSES} | {

@@ -384,6 +384,18 @@ _GOLD = (
     ),
 )
 
+_QUALITY = (
+    Table(
+        name="data_quality",
+        layer="quality",
+        path="quality/data_quality",
+        grain="one row per dataset and check",
+        primary_key=("dataset", "check_name"),
+        columns=("dataset", "check_name", "result", "value", "threshold", "details_json"),
+        invariant="a check that fails says in details_json what it found",
+    ),
+)
+
 TABLES: Final[dict[str, Table]] = {
-    table.name: table for table in (*_BRONZE, *_SILVER, *_DIMENSIONS, *_GOLD)
+    table.name: table for table in (*_BRONZE, *_SILVER, *_DIMENSIONS, *_GOLD, *_QUALITY)
 }

@@ -142,7 +142,12 @@ class LakeTable(AbstractDataset[ibis.Table | pa.Table, ibis.Table]):
         return bool(open_store(self._path).glob(table_pattern(self._table, self._run_id)))
 
     def _describe(self) -> dict[str, Any]:
-        return {"table": self._table.name, "path": self._path, "run_id": self._run_id}
+        return {
+            "table": self._table.name,
+            "path": self._path,
+            "run_id": self._run_id,
+            "filepath": f"{self._path}/{table_pattern(self._table, self._run_id)}",
+        }
 
     def preview(self, nrows: int = 20) -> TablePreview:
         """The first rows of the run's first object, for Kedro-Viz; no engine is opened."""

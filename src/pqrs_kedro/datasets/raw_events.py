@@ -121,7 +121,8 @@ class RawEvents(AbstractDataset[list[RawObject], ibis.Table]):
         return bool(open_store(self._path).glob(raw_pattern(self._run_id)))
 
     def _describe(self) -> dict[str, Any]:
-        return {"path": self._path, "run_id": self._run_id}
+        pattern = f"{self._path}/{raw_pattern(self._run_id)}"
+        return {"path": self._path, "run_id": self._run_id, "filepath": pattern}
 
     def preview(self, nrows: int = 5) -> JSONPreview:
         """The first lines of the run's first object, for Kedro-Viz."""

@@ -52,6 +52,12 @@ def log_key(day: date, run_id: str) -> str:
     return f"logs/day={day.isoformat()}/{_run(run_id)}/pipeline.log"
 
 
+def report_key(day: date, run_id: str, version: int = 1) -> str:
+    """Key of a run's report, under the day on which the run started; later ones are numbered."""
+    name = "report.html" if version == 1 else f"report-{version}.html"
+    return f"reports/day={day.isoformat()}/{_run(run_id)}/{name}"
+
+
 def logical_key(key: str) -> str:
     """The key without its run."""
     return _RUN_PART.sub("", key)

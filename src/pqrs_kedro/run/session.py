@@ -24,6 +24,7 @@ from pqrs_kedro.run.identity import new_run_id
 from pqrs_kedro.run.manifest import find_manifest
 from pqrs_kedro.run.progress import Display
 from pqrs_kedro.run.recorder import RunRecorder
+from pqrs_kedro.run.report import keep_report
 from pqrs_kedro.warehouse.publish import publish
 
 
@@ -168,6 +169,9 @@ class RunSession(KedroSession):
                 publish(store, recorder.run_id, warehouse)
             with display.ending("acceptance", recorder.seconds_by_stage):
                 criteria = check_acceptance(store, recorder.run_id, warehouse)
+            with display.ending("report", recorder.seconds_by_stage):
+                report = keep_report(store, recorder.run_id, criteria)
+            where["report"] = store.location(report)
             where["warehouse"] = warehouse.url
             where["manifest"] = store.location(str(find_manifest(store, recorder.run_id)))
             self._point_to(recorder.run_id)

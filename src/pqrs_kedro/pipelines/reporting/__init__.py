@@ -1,1 +1,1 @@
-"""Reporting: what a run comes to, in one small table."""
+"""Reporting: what a run comes to, and how good its data are."""

@@ -1,0 +1,155 @@
+"""Checks that nothing is lost or invented between the stages."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final
+
+import ibis
+import pyarrow as pa
+from ibis import _
+
+from pqrs_kedro.domain.statuses import CLOSED, RECEIVED, REOPENED
+from pqrs_kedro.pipelines.expressions import local_day
+from pqrs_kedro.pipelines.reporting.checks import (
+    EXAMPLES,
+    Check,
+    Tables,
+    conserved,
+    fetch,
+    none_broken,
+)
+from pqrs_kedro.pipelines.reporting.measures import Measures
+
+# Raw data is generated well-formed: a line in quarantine is a fact that the curated tables lack.
+QUARANTINED_PCT: Final = 0.0
+
+# Dataset, check, measure of the dataset, and the table and measure that it must equal.
+_EQUAL: Final = (
+    ("silver_tickets", "rows_from_bronze", "rows", "bronze_pqrs_events", "tickets"),
+    ("silver_sla_cycles", "cycles_of_tickets", "rows", "silver_tickets", "cycles"),
+    ("gold_kpi_volume_daily", "adds_up_to_tickets", "total", "silver_tickets", "typed"),
+    ("gold_kpi_first_response_daily", "adds_up_to_tickets", "total", "silver_tickets", "answered"),
+    ("gold_kpi_close_time_daily", "adds_up_to_tickets", "total", "silver_tickets", "closed"),
+    ("gold_kpi_sla_daily", "adds_up_to_cycles", "total", "silver_sla_cycles", "stopped"),
+    ("gold_status_transitions_daily", "adds_up_to_events", "total", "silver_status_events",
+     "moves"),
+)  # fmt: skip
+
+
+def check_conservation(
+    raw_line_counts: pa.Table, tables: Tables, measures: Measures
+) -> Iterator[Check]:
+    """Raw lines, events, entities and measures, stage by stage."""
+    yield from _check_lines(raw_line_counts, tables)
+    yield from _check_events(tables["bronze_pqrs_events"], measures)
+    for name, check, measured, other, expected in _EQUAL:
+        yield conserved(name, check, measures[name][measured], measures[other][expected])
+    yield _check_backlog(tables)
+    yield _check_ageing(tables)
+
+
+def _check_lines(raw_line_counts: pa.Table, tables: Tables) -> Iterator[Check]:
+    """Raw lines = bronze rows + quarantined lines + blank lines, per object."""
+    counts = raw_line_counts.to_pylist()
+    lines = Counter({row["source_object"]: row["lines_count"] for row in counts})
+    blank = Counter({row["source_object"]: row["blank_lines_count"] for row in counts})
+    bronze = _rows_by_object(tables["bronze_pqrs_events"])
+    rejected = _rows_by_object(tables["quarantine_raw_lines"])
+    objects = sorted(lines.keys() | bronze.keys() | rejected.keys())
+    wrong = [key for key in objects if lines[key] != bronze[key] + rejected[key] + blank[key]]
+    examples = [
+        {
+            "source_object": key,
+            "lines": lines[key],
+            "bronze": bronze[key],
+            "quarantined": rejected[key],
+            "blank": blank[key],
+        }
+        for key in wrong[:EXAMPLES]
+    ]
+    yield none_broken("raw_events", "lines_accounted_for", len(objects), len(wrong), examples)
+    filled = lines.total() - blank.total()
+    share = round(100 * rejected.total() / filled, 6) if filled else 0.0
+    details = {"lines": filled, "quarantined": rejected.total()}
+    passed = share <= QUARANTINED_PCT
+    yield Check("quarantine_raw_lines", "quarantined_pct", passed, share, QUARANTINED_PCT, details)
+
+
+def _rows_by_object(table: ibis.Table) -> Counter[str]:
+    rows = fetch(table.group_by("source_object").aggregate(rows=_.count()))
+    return Counter({row["source_object"]: row["rows"] for row in rows})
+
+
+def _check_events(bronze: ibis.Table, measures: Measures) -> Iterator[Check]:
+    """Events, messages and files in bronze, each event once, against silver.
+
+    Of several lines with one event_id the first by (source_object, line_number) counts.
+    """
+    line = ibis.struct({"object": bronze.source_object, "line": bronze.line_number})
+    content = ibis.struct(
+        {
+            "status": (bronze.event_type == "STATUS").cast("int64"),
+            "messages": bronze.messages.length().fill_null(0),
+            "attachments": bronze.attachments.length().fill_null(0),
+        }
+    )
+    first = bronze.group_by("event_id").aggregate(content=content.argmin(line)).content
+    (found,) = fetch(
+        first.as_table().aggregate(
+            events=_.count(),
+            silver_status_events=_.content.status.sum(),
+            silver_messages=_.content.messages.sum(),
+            silver_attachments=_.content.attachments.sum(),
+        )
+    )
+    repeated = measures["bronze_pqrs_events"]["rows"] - found.pop("events")
+    for name, expected in found.items():
+        rows = measures[name]["rows"]
+        yield conserved(name, "rows_from_bronze", rows, int(expected or 0), repeated_lines=repeated)
+
+
+def _check_backlog(tables: Tables) -> Check:
+    """Backlog(D) = backlog(D-1) + RECEIVED + REOPENED - CLOSED of D, over tickets with a type."""
+    tickets = tables["silver_tickets"].filter(_.pqrs_type.notnull())
+    events = tables["silver_status_events"].semi_join(tickets, "ticket_id")
+    opened = events.status_to.isin((RECEIVED, REOPENED)).cast("int64")
+    closed = (events.status_to == CLOSED).cast("int64")
+    moved = events.group_by(day=local_day(events.ts)).aggregate(step=(opened - closed).sum())
+    steps = {row["day"]: row["step"] for row in fetch(moved)}
+    backlog = tables["gold_kpi_backlog_daily"].group_by("day").aggregate(open=_.backlog_count.sum())
+    wrong: list[dict[str, Any]] = []
+    before = 0
+    for row in sorted(fetch(backlog), key=lambda row: row["day"]):
+        expected = before + steps.get(row["day"], 0)
+        if row["open"] != expected:
+            wrong.append({"day": str(row["day"]), "expected": expected, "found": row["open"]})
+        before = row["open"]
+    checked = backlog.count().to_pyarrow().as_py()
+    name = "follows_from_the_day_before"
+    return none_broken("gold_kpi_backlog_daily", name, checked, len(wrong), wrong[:EXAMPLES])
+
+
+def _check_ageing(tables: Tables) -> Check:
+    """The age buckets of a day and type add up to its backlog."""
+    backlog = _open_by_day_and_type(tables["gold_kpi_backlog_daily"])
+    aged = _open_by_day_and_type(tables["gold_backlog_ageing_daily"])
+    keys = sorted(backlog.keys() | aged.keys())
+    wrong = [
+        {
+            "day": str(key[0]),
+            "pqrs_type": key[1],
+            "expected": backlog.get(key),
+            "found": aged.get(key),
+        }
+        for key in keys
+        if backlog.get(key) != aged.get(key)
+    ]
+    name = "adds_up_to_backlog"
+    return none_broken(
+        "gold_backlog_ageing_daily", name, len(keys), len(wrong), wrong[:EXAMPLES]
+    )  # fmt: skip
+
+
+def _open_by_day_and_type(table: ibis.Table) -> dict[tuple[Any, str], int]:
+    rows = fetch(table.group_by(["day", "pqrs_type"]).aggregate(open=_.backlog_count.sum()))
+    return {(row["day"], row["pqrs_type"]): row["open"] for row in rows}

@@ -1,0 +1,103 @@
+"""Numbers, dates and names as a reader in Colombia writes them."""
+
+from datetime import date
+from typing import Final
+
+from pqrs_kedro.domain.channels import CHANNELS
+from pqrs_kedro.domain.statuses import STATUSES
+
+NONE: Final = "—"
+MONTHS: Final = (
+    "enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre",
+    "octubre", "noviembre", "diciembre",
+)  # fmt: skip
+CHANNEL_NAMES: Final = {item.channel_id: item.name for item in CHANNELS}
+STATUS_NAMES: Final = {item.status_id: item.name for item in STATUSES}
+
+CRITERIA: Final = {
+    1: "Existe events.jsonl en raw para al menos un canal y un día",
+    2: "Existe manifest.json, con conteos y rutas que coinciden con los objetos",
+    3: "Existe bronze en Parquet y silver con esquema estable",
+    4: "Postgres contiene meta.etl_runs y al menos tres tablas gold llenas",
+    5: "Repetir la corrida con la misma semilla da los mismos conteos y checksums",
+}
+LAYERS: Final = {
+    "raw": "raw (líneas)",
+    "bronze": "bronze",
+    "silver": "silver",
+    "gold": "gold",
+    "quality": "calidad",
+}
+CHECKS: Final = {
+    "primary_key": "La clave primaria es única y nunca es nula",
+    "lines_accounted_for": "Cada línea está en bronze, en cuarentena o en blanco, por objeto",
+    "quarantined_pct": "Porcentaje de líneas en cuarentena",
+    "rows_from_bronze": "Tantas filas como hay en los eventos de bronze",
+    "cycles_of_tickets": "Tantos ciclos como cuentan los tickets",
+    "adds_up_to_tickets": "La suma es la de los tickets",
+    "adds_up_to_cycles": "La suma es la de los ciclos detenidos",
+    "adds_up_to_events": "La suma es la de los eventos con estado anterior",
+    "adds_up_to_backlog": "Las edades suman el backlog de cada día y tipo",
+    "follows_from_the_day_before": "Backlog = el del día anterior + entradas menos cierres",
+    "dates_in_order": "Recibido ≤ radicado ≤ respondido ≤ cerrado",
+    "citizens_write_as_citizens": "Autor ciudadano exactamente cuando el rol es ciudadano",
+    "size_is_not_negative": "Ningún tamaño es negativo",
+    "late_after_the_due_day": "Tarde exactamente cuando se detuvo después del vencimiento",
+    "within_and_late_are_stopped": "Dentro de término + tarde = detenidos",
+    "every_day_has_its_rows": "Cada día tiene todas sus filas",
+    "allowed_transitions": "Solo transiciones permitidas",
+    "unbroken_chain": "El estado de partida es el de llegada del evento anterior",
+    "bounded_loops": "Ningún ticket excede el límite de repeticiones",
+    "ordinals_count_business_days": "Los ordinales cuentan los días hábiles",
+    "types_add_up_to_numerator": "Los incumplimientos por tipo suman el total",
+    "types_add_up_to_denominator": "Los tickets vencidos por tipo suman el total",
+    "breach_rate_at_least": "Tasa de incumplimiento no menor que la banda (%)",
+    "breach_rate_at_most": "Tasa de incumplimiento no mayor que la banda (%)",
+}
+_REFERENCE: Final = "reference_"
+
+
+def check_title(name: str) -> str:
+    """What a check of data quality asks; its own name if it has no Spanish one."""
+    if name.startswith(_REFERENCE):
+        return f"Cada {name.removeprefix(_REFERENCE)} existe en su tabla de referencia"
+    return CHECKS.get(name, name)
+
+
+def number(value: float | None, decimals: int = 0) -> str:
+    """`1234.56` as `1.234,6`; a dash for nothing."""
+    if value is None or value != value:
+        return NONE
+    text = f"{value:,.{decimals}f}".translate(str.maketrans(",.", ".,"))
+    # A negative number that is rounded to nothing has no sign.
+    return text.lstrip("-") if not text.strip("-0,.") else text
+
+
+def exact(value: float | None) -> str:
+    """A number with the decimals it has, six at most."""
+    if value is None:
+        return NONE
+    text = number(value, 6)
+    return text.rstrip("0").rstrip(",") if "," in text else text
+
+
+def percent(value: float | None, decimals: int = 1) -> str:
+    """`9.41` as `9,4 %`, with a space that does not break."""
+    text = number(value, decimals)
+    return text if text == NONE else f"{text}\N{NO-BREAK SPACE}%"
+
+
+def days_of_hours(hours: float | None) -> str:
+    """Hours as calendar days: `36` is `1,5 días`."""
+    text = number(None if hours is None else hours / 24, 1)
+    return text if text == NONE else f"{text}\N{NO-BREAK SPACE}días"
+
+
+def long_date(day: date) -> str:
+    """`24 de febrero de 2026`."""
+    return f"{day.day} de {MONTHS[day.month - 1]} de {day.year}"
+
+
+def short_date(day: date) -> str:
+    """`24 feb`."""
+    return f"{day.day} {MONTHS[day.month - 1][:3]}"

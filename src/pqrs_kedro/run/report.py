@@ -1,0 +1,77 @@
+"""The report of a committed run, read from the lake and kept in it beside the run's log."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pqrs_kedro.contracts.schema import arrow_schema
+from pqrs_kedro.contracts.tables import TABLES, Table
+from pqrs_kedro.lake.layout import hive_values, report_key
+from pqrs_kedro.lake.objects import ObjectDiffers, put
+from pqrs_kedro.lake.store import Store
+from pqrs_kedro.run.acceptance import Criterion
+from pqrs_kedro.run.manifest import CommittedRun, read_run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Gold has an object per day: many small reads, which wait more than they work.
+_READERS: Final = 16
+
+
+def keep_report(store: Store, run_id: str, criteria: Sequence[Criterion]) -> str:
+    """Make the report of a committed run and keep it in the lake; returns its key.
+
+    The report is no data object: neither the digest nor the checksums know of it. One that is there
+    already and equal stays; if it is different, because a criterion has another finding by now, the
+    new one gets the next number: `report-2.html`. Nothing is overwritten.
+
+    Raises:
+        RunNotFound: the run has no manifest.
+    """
+    run = read_run(store, run_id)
+    day = date.fromisoformat(hive_values(run.manifest_path)["day"])
+    content = report_page(store, run, criteria).encode()
+    version = 1
+    while True:
+        try:
+            return put(store, report_key(day, run_id, version), content, rows=0).key
+        except ObjectDiffers:
+            version += 1
+
+
+def report_page(store: Store, run: CommittedRun, criteria: Sequence[Criterion]) -> str:
+    """The report of a run, as HTML."""
+    # Matplotlib and pandas take a second to import; a run that makes no report need not wait.
+    from pqrs_kedro.report.facts import SOURCES
+    from pqrs_kedro.report.page import Accepted, render_page
+
+    frames = {name: _frame(store, run, TABLES[name]) for name in SOURCES}
+    accepted = [Accepted(item.number, item.holds, item.finding) for item in criteria]
+    return render_page(frames, run.manifest, accepted)
+
+
+def _frame(store: Store, run: CommittedRun, table: Table) -> "pd.DataFrame":
+    """All rows of a table of the run, with the day that is in their path."""
+
+    def rows(key: str) -> pa.Table:
+        found = pq.ParquetFile(pa.BufferReader(store.read(key))).read()
+        if "day" not in table.partitions:
+            return found
+        day = pa.scalar(date.fromisoformat(hive_values(key)["day"]))
+        return found.append_column("day", pa.repeat(day, len(found)))
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        parts = list(pool.map(rows, run.manifest["paths"].get(table.name, ())))
+    return (pa.concat_tables(parts) if parts else _none(table)).to_pandas()
+
+
+def _none(table: Table) -> pa.Table:
+    rows = arrow_schema(table).empty_table()
+    for name in table.partitions:
+        rows = rows.append_column(name, pa.array([], pa.date32()))
+    return rows

@@ -1,0 +1,492 @@
+"""Data quality: every check against pandas on real runs, and against tables broken on purpose."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import ibis
+import pyarrow as pa
+import pytest
+from tests.conftest import Observed, Project, Run
+from tests.oracle.quality import breach_band, quality_values
+
+from pqrs_kedro.contracts.schema import stream_schema
+from pqrs_kedro.contracts.tables import TABLES
+from pqrs_kedro.datasets.raw_line_counts import RawLineCounts
+from pqrs_kedro.pipelines.reporting.breach import tolerance_pct
+from pqrs_kedro.pipelines.reporting.checks import Check
+from pqrs_kedro.pipelines.reporting.quality import CHECKED_TABLES, check_quality
+
+Name = tuple[str, str]
+Outcomes = dict[Name, dict[str, Any]]
+
+
+def outcomes(rows: list[dict[str, Any]]) -> Outcomes:
+    return {(row["dataset"], row["check_name"]): row for row in rows}
+
+
+def failures(found: Outcomes) -> set[Name]:
+    return {name for name, row in found.items() if row["result"] == "fail"}
+
+
+# On real runs
+
+
+def test_every_check_has_the_value_that_pandas_finds(observed: Observed) -> None:
+    run = observed.run
+    found = outcomes(run.rows("data_quality"))
+    expected = quality_values(lambda name: run.table(name).to_pandas(), run.raw_objects())
+    assert {name: row["value"] for name, row in found.items()} == expected
+
+
+def test_a_check_passes_exactly_when_its_value_keeps_the_threshold(observed: Observed) -> None:
+    for (_, name), row in outcomes(observed.run.rows("data_quality")).items():
+        value, threshold = row["value"], row["threshold"]
+        least = name == "breach_rate_at_least"
+        keeps = value is None or (value >= threshold if least else abs(value) <= threshold)
+        assert (row["result"] == "pass") == keeps
+
+
+def test_generated_data_passes_every_check(small_run: Run) -> None:
+    assert failures(outcomes(small_run.rows("data_quality"))) == set()
+
+
+@pytest.mark.xdist_group("stories")
+def test_hand_made_paths_fail_as_transitions_and_nothing_else(
+    stories_stopped_by_closed: Run,
+) -> None:
+    found = outcomes(stories_stopped_by_closed.rows("data_quality"))
+    events = "silver_status_events"
+    assert (events, "allowed_transitions") in failures(found)
+    assert {name for name, _ in failures(found)} <= {events, "gold_run_summary"}
+    repeated = json.loads(found[events, "rows_from_bronze"]["details_json"])["repeated_lines"]
+    assert repeated > 0
+
+
+def test_the_band_of_the_breach_rate_is_the_documented_one(small_run: Run) -> None:
+    found = outcomes(small_run.rows("data_quality"))
+    (total,) = (row for row in small_run.rows("gold_run_summary") if row["group"] == "total")
+    bounds = [found["gold_run_summary", f"breach_rate_at_{end}"] for end in ("least", "most")]
+    expected = breach_band(total["requested_pct"], total["denominator"])
+    assert [row["threshold"] for row in bounds] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("requested", "due", "expected"),
+    [
+        pytest.param(9.5, 34_641, 2.5, id="the default run: the band of 7 to 12 per cent"),
+        pytest.param(9.5, 100, 8.796448, id="100 tickets: three times 2.93 points"),
+        pytest.param(2.0, 1_000_000, 2.5, id="a low rate"),
+        pytest.param(9.5, 0, 2.5, id="nothing due yet"),
+    ],
+)
+def test_the_tolerance(requested: float, due: int, expected: float) -> None:
+    assert tolerance_pct(requested, due) == pytest.approx(expected, abs=1e-6)
+
+
+# On tables broken on purpose
+
+
+class Broken:
+    """The tables of a small run, of which one may be replaced by a query on itself."""
+
+    def __init__(self, run: Run) -> None:
+        self._connection = ibis.duckdb.connect()
+        for name in CHECKED_TABLES:
+            self._connection.create_table(name, _as_loaded(name, run.table(name)))
+        self.counts = RawLineCounts(path=str(run.lake), run_id=run.run_id).load()
+
+    def check(self, counts: pa.Table | None = None, **queries: str) -> Outcomes:
+        """The outcomes with some tables replaced; a query names its table `t`."""
+        tables = {name: self._connection.table(name) for name in CHECKED_TABLES}
+        for name, query in queries.items():
+            tables[name] = self._connection.sql(f"WITH t AS (SELECT * FROM {name}) {query}")
+        raw = self.counts if counts is None else counts
+        return outcomes(check_quality(raw, **tables).to_pylist())
+
+    def close(self) -> None:
+        self._connection.disconnect()
+
+
+def _as_loaded(name: str, rows: pa.Table) -> pa.Table:
+    """Instants in UTC without a zone, as the catalog loads them; no rows have their types too."""
+    if not len(rows):
+        rows = stream_schema(TABLES[name]).empty_table()
+    for number, field in enumerate(rows.schema):
+        if pa.types.is_timestamp(field.type):
+            rows = rows.set_column(number, field.name, rows.column(number).cast(pa.timestamp("us")))
+    return rows
+
+
+@pytest.fixture(scope="module")
+def broken(documento_run: Run) -> Iterator[Broken]:
+    tables = Broken(documento_run)
+    yield tables
+    tables.close()
+
+
+FIRST_TICKET = "ticket_id = (SELECT min(ticket_id) FROM t)"
+FIRST_DAY = "day = (SELECT min(day) FROM t)"
+# An event after which its ticket has others, so that no last instant changes with it.
+CLASSIFIED = "event_id = (SELECT min(event_id) FROM t WHERE status_to = 'CLASSIFIED')"
+STATUS = "silver_status_events"
+BREAKS = [
+    pytest.param(
+        "silver_tickets",
+        f"SELECT * REPLACE (CASE WHEN {FIRST_TICKET} THEN created_at + INTERVAL 9 HOUR * 1000 "
+        "ELSE created_at END AS created_at) FROM t",
+        {("silver_tickets", "dates_in_order")},
+        id="a ticket created after it was radicated",
+    ),
+    pytest.param(
+        "silver_tickets",
+        f"SELECT * REPLACE (sla_cycles_count + CASE WHEN {FIRST_TICKET} THEN 1 ELSE 0 END "
+        "AS sla_cycles_count) FROM t",
+        {("silver_sla_cycles", "cycles_of_tickets")},
+        id="a cycle that is nowhere",
+    ),
+    pytest.param(
+        "silver_tickets",
+        f"SELECT * REPLACE (CASE WHEN NOT ({FIRST_TICKET}) THEN closed_at END AS closed_at) FROM t",
+        {("gold_kpi_close_time_daily", "adds_up_to_tickets")},
+        id="a closing that gold counts and silver has not",
+    ),
+    pytest.param(
+        "silver_tickets",
+        "SELECT * REPLACE (CASE WHEN first_response_at > (SELECT min(first_response_at) FROM t) "
+        "THEN first_response_at END AS first_response_at) FROM t",
+        {("gold_kpi_first_response_daily", "adds_up_to_tickets")},
+        id="a reply that gold counts and silver has not",
+    ),
+    pytest.param(
+        "silver_messages",
+        "SELECT * REPLACE (CASE WHEN message_id = (SELECT min(message_id) FROM t) THEN 'agent' "
+        "ELSE role END AS role) FROM t",
+        {("silver_messages", "citizens_write_as_citizens")},
+        id="a citizen in the role of an agent",
+    ),
+    pytest.param(
+        "silver_messages",
+        "SELECT * FROM t WHERE message_id > (SELECT min(message_id) FROM t)",
+        {("silver_messages", "rows_from_bronze")},
+        id="a message lost",
+    ),
+    pytest.param(
+        "silver_attachments",
+        "SELECT * REPLACE (CASE WHEN attachment_id = (SELECT min(attachment_id) FROM t) THEN -1 "
+        "ELSE size_kb END AS size_kb) FROM t",
+        {("silver_attachments", "size_is_not_negative")},
+        id="a file of negative size",
+    ),
+    pytest.param(
+        "silver_attachments",
+        "SELECT * FROM t WHERE attachment_id > (SELECT min(attachment_id) FROM t)",
+        {("silver_attachments", "rows_from_bronze")},
+        id="a file lost",
+    ),
+    pytest.param(
+        "silver_sla_cycles",
+        "SELECT * REPLACE (is_late <> (ticket_id = (SELECT min(ticket_id) FROM t)) AS is_late) "
+        "FROM t WHERE cycle_number = 1 OR ticket_id > (SELECT min(ticket_id) FROM t)",
+        {("silver_sla_cycles", "late_after_the_due_day")},
+        id="a cycle judged wrongly",
+    ),
+    pytest.param(
+        "silver_sla_cycles",
+        "SELECT * REPLACE (CASE WHEN stopped_at > (SELECT min(stopped_at) FROM t) THEN stop_day END"
+        " AS stop_day, CASE WHEN stopped_at > (SELECT min(stopped_at) FROM t) THEN is_late END "
+        "AS is_late) FROM t",
+        {("gold_kpi_sla_daily", "adds_up_to_cycles")},
+        id="a stop that gold counts and silver has not",
+    ),
+    pytest.param(
+        STATUS,
+        f"SELECT * REPLACE (CASE WHEN {CLASSIFIED} THEN 'RECEIVED' ELSE status_from END "
+        "AS status_from) FROM t",
+        {(STATUS, "allowed_transitions"), (STATUS, "unbroken_chain")},
+        id="a status skipped",
+    ),
+    pytest.param(
+        STATUS,
+        "SELECT * REPLACE (CASE WHEN event_id = (SELECT min(event_id) FROM t "
+        "WHERE status_to = 'ARCHIVED') THEN 'ON_HOLD' ELSE status_from END AS status_from, "
+        "CASE WHEN event_id = (SELECT min(event_id) FROM t WHERE status_to = 'ARCHIVED') "
+        "THEN 'RESPONDED' ELSE status_to END AS status_to) FROM t",
+        {(STATUS, "unbroken_chain")},
+        id="an allowed transition from a status the ticket was not in",
+    ),
+    pytest.param(
+        STATUS,
+        f"SELECT * FROM t WHERE NOT ({CLASSIFIED})",
+        {
+            (STATUS, "rows_from_bronze"),
+            (STATUS, "unbroken_chain"),
+            ("gold_status_transitions_daily", "adds_up_to_events"),
+        },
+        id="an event lost",
+    ),
+    pytest.param(
+        "dim_business_day",
+        "SELECT * REPLACE (business_day_ordinal + CASE WHEN day >= DATE '2026-01-08' THEN 1 "
+        "ELSE 0 END AS business_day_ordinal) FROM t",
+        {("dim_business_day", "ordinals_count_business_days")},
+        id="a business day counted twice",
+    ),
+    pytest.param(
+        "dim_business_day",
+        "SELECT * FROM t WHERE day <> DATE '2026-01-10'",
+        {("dim_business_day", "ordinals_count_business_days")},
+        id="a Saturday missing",
+    ),
+    pytest.param(
+        "gold_kpi_volume_daily",
+        f"SELECT * REPLACE (tickets_count + CASE WHEN {FIRST_DAY} AND channel = 'email' AND "
+        "pqrs_type = 'QUEJA' THEN 1 ELSE 0 END AS tickets_count) FROM t",
+        {("gold_kpi_volume_daily", "adds_up_to_tickets")},
+        id="a ticket counted twice",
+    ),
+    pytest.param(
+        "gold_kpi_backlog_daily",
+        "SELECT * REPLACE (backlog_count + CASE WHEN day = DATE '2026-01-20' AND region = 'Andina' "
+        "AND pqrs_type = 'QUEJA' THEN 1 ELSE 0 END AS backlog_count) FROM t",
+        {
+            ("gold_kpi_backlog_daily", "follows_from_the_day_before"),
+            ("gold_backlog_ageing_daily", "adds_up_to_backlog"),
+        },
+        id="a ticket open for one day by mistake",
+    ),
+    pytest.param(
+        "gold_backlog_ageing_daily",
+        "SELECT * REPLACE (backlog_count + CASE WHEN day = DATE '2026-01-20' AND "
+        "age_bucket = '>30' AND pqrs_type = 'QUEJA' THEN 1 ELSE 0 END AS backlog_count) FROM t",
+        {("gold_backlog_ageing_daily", "adds_up_to_backlog")},
+        id="a ticket in two age buckets",
+    ),
+    pytest.param(
+        "gold_kpi_sla_daily",
+        f"SELECT * REPLACE (late_count + CASE WHEN {FIRST_DAY} AND pqrs_type = 'QUEJA' THEN 1 "
+        "ELSE 0 END AS late_count) FROM t",
+        {("gold_kpi_sla_daily", "within_and_late_are_stopped")},
+        id="a cycle both within and late",
+    ),
+    pytest.param(
+        "gold_status_transitions_daily",
+        f"SELECT * REPLACE (transitions_count + CASE WHEN {FIRST_DAY} AND "
+        "status_to = 'RADICATED' THEN 1 ELSE 0 END AS transitions_count) FROM t",
+        {("gold_status_transitions_daily", "adds_up_to_events")},
+        id="a transition counted twice",
+    ),
+    pytest.param(
+        "gold_run_summary",
+        "SELECT * REPLACE (numerator + CASE WHEN \"group\" = 'QUEJA' THEN 1 ELSE 0 END "
+        "AS numerator) FROM t",
+        {("gold_run_summary", "types_add_up_to_numerator")},
+        id="a breach in a type alone",
+    ),
+    pytest.param(
+        "gold_run_summary",
+        "SELECT * REPLACE (denominator + CASE WHEN \"group\" = 'QUEJA' THEN 1 ELSE 0 END "
+        "AS denominator) FROM t",
+        {("gold_run_summary", "types_add_up_to_denominator")},
+        id="a due ticket in a type alone",
+    ),
+    pytest.param(
+        "gold_run_summary",
+        "SELECT * REPLACE (40.0::DOUBLE AS value_pct) FROM t",
+        {("gold_run_summary", "breach_rate_at_most")},
+        id="far too many breaches",
+    ),
+    pytest.param(
+        "gold_run_summary",
+        "SELECT * REPLACE (0.1::DOUBLE AS value_pct) FROM t",
+        {("gold_run_summary", "breach_rate_at_least")},
+        id="far too few breaches",
+    ),
+    pytest.param(
+        "gold_run_summary",
+        "SELECT * REPLACE (NULL::DOUBLE AS value_pct) FROM t",
+        set(),
+        id="no ticket due yet: there is no rate to judge",
+    ),
+    pytest.param(
+        "bronze_pqrs_events",
+        "SELECT * FROM t UNION ALL SELECT * REPLACE (line_number + 1000000 AS line_number) FROM "
+        "(SELECT * FROM t ORDER BY source_object, line_number LIMIT 1)",
+        {("raw_events", "lines_accounted_for")},
+        id="a line too many; its event counts once",
+    ),
+    pytest.param(
+        "quarantine_raw_lines",
+        "SELECT * REPLACE ('invalid_json' AS reason) FROM (SELECT source_object, line_number, "
+        "'' AS reason, NULL AS detail, ''::BLOB AS line, source, day FROM bronze_pqrs_events "
+        "ORDER BY source_object, line_number LIMIT 1)",
+        {("raw_events", "lines_accounted_for"), ("quarantine_raw_lines", "quarantined_pct")},
+        id="a line in bronze and in quarantine",
+    ),
+]
+
+
+def test_the_tables_as_they_are_pass(broken: Broken) -> None:
+    assert failures(broken.check()) == set()
+
+
+@pytest.mark.parametrize(("table", "query", "expected"), BREAKS)
+@pytest.mark.xdist_group("doc")
+def test_one_thing_broken_fails_its_checks_alone(
+    table: str, query: str, expected: set[Name], broken: Broken
+) -> None:
+    found = broken.check(**{table: query})
+    assert failures(found) == expected
+    for name in expected:
+        details = json.loads(found[name]["details_json"])
+        assert details.get("examples", True)
+
+
+def test_every_rule_is_broken_by_some_test(broken: Broken) -> None:
+    tested = {name for case in BREAKS for name in case.values[2]}  # type: ignore[attr-defined]
+    generic = ("primary_key", "reference_", "every_day_has_its_rows")
+    others = {name for name in broken.check() if not name[1].startswith(generic)}
+    # A ticket more or less changes nearly everything: it has a test of its own.
+    assert others - tested == {("silver_tickets", "rows_from_bronze"), (STATUS, "bounded_loops")}
+
+
+@pytest.mark.xdist_group("doc")
+def test_a_lost_ticket_is_noticed(broken: Broken) -> None:
+    found = broken.check(silver_tickets=f"SELECT * FROM t WHERE NOT ({FIRST_TICKET})")
+    assert found["silver_tickets", "rows_from_bronze"]["value"] == -1
+    astray = {name for name in failures(found) if name[1] == "reference_ticket_id"}
+    assert (STATUS, "reference_ticket_id") in astray
+
+
+@pytest.mark.xdist_group("doc")
+def test_a_ticket_that_goes_round_too_often_is_noticed(broken: Broken) -> None:
+    """Three holds: one more than a ticket may have."""
+    path = "RECEIVED RADICATED CLASSIFIED ASSIGNED IN_PROGRESS " + "ON_HOLD IN_PROGRESS " * 3
+    statuses = path.split()
+    rows = ", ".join(
+        f"('{number}', {number}, {repr(before) if before else 'NULL'}, '{status}')"
+        for number, (before, status) in enumerate(
+            zip([None, *statuses], statuses, strict=False), start=1
+        )
+    )
+    found = broken.check(**{
+        STATUS: f"SELECT * FROM t UNION ALL BY NAME SELECT 'looping' AS ticket_id, * "
+        f"FROM (VALUES {rows}) AS v(event_id, event_number, status_from, status_to)"
+    })  # fmt: skip
+    row = found[STATUS, "bounded_loops"]
+    assert (row["result"], row["value"]) == ("fail", 1)
+    (example,) = json.loads(row["details_json"])["examples"]
+    assert example == {
+        "ticket_id": "looping",
+        "status_from": "IN_PROGRESS",
+        "status_to": "ON_HOLD",
+        "times": 3,
+    }
+    assert found[STATUS, "allowed_transitions"]["result"] == "pass"
+    assert found[STATUS, "unbroken_chain"]["result"] == "pass"
+
+
+@pytest.mark.parametrize("name", [n for n in CHECKED_TABLES if n != "quarantine_raw_lines"])
+@pytest.mark.xdist_group("doc")
+def test_a_row_that_is_there_twice_breaks_the_key(name: str, broken: Broken) -> None:
+    key = ", ".join(f'"{column}"' for column in TABLES[name].primary_key)
+    row = f"(SELECT * FROM t ORDER BY {key} LIMIT 1)"
+    found = broken.check(**{name: f"SELECT * FROM t UNION ALL {row}"})[name, "primary_key"]
+    assert (found["result"], found["value"]) == ("fail", 1)
+    (example,) = json.loads(found["details_json"])["examples"]
+    assert list(example) == sorted(TABLES[name].primary_key)
+
+
+@pytest.mark.parametrize("name", ["silver_tickets", "dim_geo", "gold_run_summary"])
+@pytest.mark.xdist_group("doc")
+def test_a_null_in_the_key_breaks_it(name: str, broken: Broken) -> None:
+    column = TABLES[name].primary_key[0]
+    first = f"{column} = (SELECT min({column}) FROM t)"
+    query = f"SELECT * REPLACE (CASE WHEN NOT ({first}) THEN {column} END AS {column}) FROM t"
+    if name == "gold_run_summary":
+        query = (
+            'SELECT * REPLACE (CASE WHEN "group" <> \'QUEJA\' THEN "group" END AS "group") FROM t'
+        )
+    assert broken.check(**{name: query})[name, "primary_key"]["result"] == "fail"
+
+
+REFERENCES = [(name, key[0]) for name, table in TABLES.items() for key in table.foreign_keys]
+
+
+@pytest.mark.parametrize(("name", "column"), REFERENCES)
+@pytest.mark.xdist_group("doc")
+def test_a_reference_to_nothing_is_noticed(name: str, column: str, broken: Broken) -> None:
+    key = TABLES[name].primary_key[0]
+    first = f"{key} = (SELECT min({key}) FROM t WHERE {column} IS NOT NULL)"
+    query = (
+        f"SELECT * REPLACE (CASE WHEN {first} THEN 'nowhere' ELSE {column} END AS {column}) FROM t"
+    )
+    found = broken.check(**{name: query})[name, f"reference_{column}"]
+    assert found["result"] == "fail"
+    assert found["value"] >= 1
+    assert json.loads(found["details_json"])["examples"][0][column] == "nowhere"
+
+
+# The table of transitions has rows for what was observed only.
+DENSE = sorted(n for n in TABLES if n.endswith("_daily") and n != "gold_status_transitions_daily")
+
+
+@pytest.mark.parametrize("name", DENSE)
+@pytest.mark.xdist_group("doc")
+def test_a_missing_row_of_a_day_is_noticed(name: str, broken: Broken) -> None:
+    key = ", ".join(TABLES[name].primary_key)
+    found = broken.check(**{name: f"SELECT * FROM t ORDER BY {key} OFFSET 1"})
+    row = found[name, "every_day_has_its_rows"]
+    assert (row["result"], row["value"]) == ("fail", -1)
+
+
+@pytest.mark.xdist_group("doc")
+@pytest.mark.parametrize(
+    ("column", "more"),
+    [
+        pytest.param("lines_count", 1, id="a raw line that came nowhere"),
+        pytest.param("blank_lines_count", 1, id="a blank line that became an event"),
+    ],
+)
+def test_a_raw_line_unaccounted_for_is_noticed(column: str, more: int, broken: Broken) -> None:
+    rows = broken.counts.to_pylist()
+    rows[1][column] += more
+    found = broken.check(pa.Table.from_pylist(rows, schema=broken.counts.schema))
+    assert failures(found) == {("raw_events", "lines_accounted_for")}
+    details = json.loads(found["raw_events", "lines_accounted_for"]["details_json"])
+    assert details["checked"] == len(rows)
+    assert [example["source_object"] for example in details["examples"]] == [
+        rows[1]["source_object"]
+    ]
+
+
+# The table
+
+
+@pytest.mark.xdist_group("doc")
+def test_the_same_tables_give_the_same_rows_in_any_order(broken: Broken) -> None:
+    shuffled = {name: "SELECT * FROM t ORDER BY hash(t)" for name in CHECKED_TABLES}
+    assert broken.check(**shuffled) == broken.check()
+
+
+def test_details_are_canonical_json() -> None:
+    details: dict[str, Any] = {"z": 1, "a": [{"ñ": "x", "b": None}]}
+    row = Check("d", "c", True, 0, 0, details).as_row()
+    assert row["details_json"] == '{"a":[{"b":null,"ñ":"x"}],"z":1}'
+
+
+@pytest.mark.xdist_group("doc")
+def test_a_failing_check_does_not_stop_a_run(
+    documento_run: Run, make_project: Callable[[], Project]
+) -> None:
+    """Half a run, its raw lines tampered with, goes on to its end and says what is wrong."""
+    project = make_project()
+    project.run("synthesis", run_id="dirty", date_max="2026-01-01", volume_scale=0.02)
+    path = sorted(project.lake.glob("raw/**/events.jsonl"))[0]
+    path.write_bytes(b"no event\n" + path.read_bytes())
+    stages = ("ingestion", "curation", "metrics", "reporting")
+    run = project.run(*stages, run_id="dirty", date_max="2026-01-01", volume_scale=0.02)
+    found = outcomes(run.rows("data_quality"))
+    assert failures(found) == {("quarantine_raw_lines", "quarantined_pct")}
+    lines = sum(path.read_bytes().count(b"\n") for path in run.raw_objects())
+    assert found["quarantine_raw_lines", "quarantined_pct"]["value"] == round(100 / lines, 6)

@@ -1,0 +1,385 @@
+"""The report of a run: its numbers are gold's, and the page is one file that stands alone."""
+
+import copy
+import re
+import shutil
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from tests.conftest import Project, Run
+
+from pqrs_kedro.contracts.tables import TABLES
+from pqrs_kedro.lake.layout import report_key
+from pqrs_kedro.lake.store import FolderStore
+from pqrs_kedro.report.facts import SOURCES
+from pqrs_kedro.report.page import Accepted, render_page
+from pqrs_kedro.report.spanish import CHECKS, STATUS_NAMES
+from pqrs_kedro.run.acceptance import Criterion
+from pqrs_kedro.run.manifest import RunNotFound, read_run
+from pqrs_kedro.run.report import keep_report, report_page
+
+CRITERIA = [
+    Criterion(1, "raw events.jsonl exists", True, "7 raw objects"),
+    Criterion(2, "manifest.json has the counts and paths", False, "an object is missing"),
+]
+HOSTILE = """<script src="https://evil.example/x.js">alert('$x$')</script>&amp;"""
+ELEMENTS_WITHOUT_END = {"meta", "br", "link", "path", "use", "rect", "img"}
+
+
+class Page(HTMLParser):
+    """A page as a reader's program sees it: elements, tables by caption, cards by title."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.html = html
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.tables: dict[str, list[list[str]]] = {}
+        self.cards: dict[str, tuple[str, str]] = {}
+        self._open: list[str] = []
+        self._rows: list[list[str]] = []
+        self._caption = self._title = self._value = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in ELEMENTS_WITHOUT_END:
+            self._open.append(tag)
+        if tag == "table":
+            self._rows, self._caption = [], ""
+        elif tag == "tr":
+            self._rows.append([])
+        elif tag in ("td", "th"):
+            self._rows[-1].append("")
+        elif tag == "dt":
+            self._title = self._value = ""
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "table":
+            self.tables[" ".join(self._caption.split())] = self._rows
+        if tag in self._open:
+            while self._open.pop() != tag:
+                pass
+
+    def handle_data(self, data: str) -> None:
+        inside = set(self._open)
+        if "caption" in inside:
+            self._caption += data
+        elif inside & {"td", "th"}:
+            separator = " " if "small" in inside else ""
+            self._rows[-1][-1] += separator + data
+        elif "dt" in inside:
+            self._title += data
+        elif "dd" in inside and "strong" in inside:
+            self._value = data
+        elif "dd" in inside and self._value and data.strip():
+            self.cards[self._title] = (self._value, data)
+
+    def table(self, start: str) -> list[list[str]]:
+        """The rows, without the head, of the table whose caption starts like this."""
+        (rows,) = (rows for caption, rows in self.tables.items() if caption.startswith(start))
+        return [[cell.strip() for cell in row] for row in rows[1:]]
+
+
+def frames(run: Run) -> dict[str, pd.DataFrame]:
+    return {name: run.table(name).to_pandas() for name in SOURCES}
+
+
+def written(run: Run) -> Page:
+    store = FolderStore(run.lake)
+    return Page(report_page(store, read_run(store, run.run_id), CRITERIA))
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[str, Page]:
+    return {}
+
+
+@pytest.fixture
+def page(small_run: Run, pages: dict[str, Page]) -> Page:
+    """The report of each of the finished runs."""
+    if small_run.run_id not in pages:
+        pages[small_run.run_id] = written(small_run)
+    return pages[small_run.run_id]
+
+
+def read_number(text: str) -> float:
+    """A number as the page writes it, without its unit."""
+    return float(text.split("\xa0")[0].replace(".", "").replace(",", "."))
+
+
+def rounded(value: float) -> float:
+    return float(f"{value:.1f}")
+
+
+# Numbers
+
+
+def test_the_headline_figures_are_those_of_gold(page: Page, small_run: Run) -> None:
+    gold = frames(small_run)
+    sla = gold["gold_kpi_sla_daily"]
+    backlog = gold["gold_kpi_backlog_daily"].groupby("day")["backlog_count"].sum()
+    summary = gold["gold_run_summary"].set_index("group").loc["total"]
+    value = {
+        title: read_number(shown)
+        for title, (shown, _) in page.cards.items()
+        if title != "Calidad de datos"
+    }
+    note = {title: text for title, (_, text) in page.cards.items()}
+    assert value["Peticiones recibidas"] == gold["gold_kpi_volume_daily"]["tickets_count"].sum()
+    share = 100 * sla["within_count"].sum() / sla["stopped_count"].sum()
+    assert value["Dentro de término"] == rounded(share)
+    assert value["Tasa de incumplimiento"] == rounded(summary["value_pct"])
+    assert note["Tasa de incumplimiento"].startswith("solicitada 9,5\xa0%; ")
+    assert value["Backlog máximo"] == backlog.max()
+    peak = backlog[backlog == backlog.max()].index[0]
+    assert note["Backlog máximo"].startswith(f"el {peak.day} de ")
+    assert value["Backlog final"] == backlog.sort_index().iloc[-1]
+    for title, name, average, count in (
+        ("Hasta la primera respuesta", "gold_kpi_first_response_daily",
+         "avg_hours_to_first_response", "responded_count"),
+        ("Hasta el cierre", "gold_kpi_close_time_daily", "avg_hours_to_close", "closed_count"),
+    ):  # fmt: skip
+        rows = gold[name].dropna(subset=[average])
+        mean = (rows[average] * rows[count]).sum() / rows[count].sum() / 24
+        assert value[title] == pytest.approx(mean, abs=0.0501)
+
+
+def test_means_are_those_of_the_tickets(page: Page, small_run: Run) -> None:
+    """Daily means weighted by their counts combine to the mean over silver."""
+    tickets = small_run.table("silver_tickets").to_pandas()
+    for title, column in (
+        ("Hasta la primera respuesta", "first_response_at"),
+        ("Hasta el cierre", "closed_at"),
+    ):
+        mean = (tickets[column] - tickets["created_at"]).mean() / pd.Timedelta(days=1)
+        assert read_number(page.cards[title][0]) == pytest.approx(mean, abs=0.0501)
+
+
+def test_the_tables_by_type_are_those_of_gold(page: Page, small_run: Run) -> None:
+    gold = frames(small_run)
+    names = {
+        code: item["name"]
+        for code, item in small_run.document("manifest.json")["inputs"]["parameters"]["profile"][
+            "types"
+        ].items()
+    }
+    volume = gold["gold_kpi_volume_daily"].groupby("pqrs_type")["tickets_count"].sum()
+    sla = gold["gold_kpi_sla_daily"].groupby("pqrs_type").sum(numeric_only=True)
+    expected = [
+        [names[code], volume[code], *sla.loc[code, ["stopped_count", "within_count", "late_count"]]]
+        for code in sorted(names)
+    ]
+    shown = page.table("Ciclos de SLA detenidos")
+    assert [[row[0], *map(read_number, row[1:5])] for row in shown] == expected
+    closed = gold["gold_kpi_close_time_daily"].groupby("pqrs_type")["closed_count"].sum()
+    times = page.table("Tiempos medios")
+    assert [read_number(row[3]) for row in times] == [closed[code] for code in sorted(names)]
+
+
+def test_the_transition_matrix_is_that_of_gold(page: Page, small_run: Run) -> None:
+    moves = frames(small_run)["gold_status_transitions_daily"]
+    counted = moves.groupby(["status_from", "status_to"])["transitions_count"].sum()
+    left = moves.groupby("status_from")["transitions_count"].sum()
+    expected = {
+        (STATUS_NAMES[a], STATUS_NAMES[b]): (n, rounded(100 * n / left[a]))
+        for (a, b), n in counted.items()
+    }
+    (head, *rows) = next(r for c, r in page.tables.items() if c.startswith("Transiciones de toda"))
+    shown = {}
+    for origin, *cells in rows:
+        for target, cell in zip(head[1:], cells, strict=True):
+            if cell.strip() != "·":
+                count, share = cell.split(maxsplit=1)
+                shown[origin.strip(), target.strip()] = (read_number(count), read_number(share))
+    assert shown == expected
+
+
+def test_every_check_is_shown_with_its_outcome(page: Page, small_run: Run) -> None:
+    checks = small_run.rows("data_quality")
+    rows = page.table("Todas las comprobaciones")
+    assert [row[0] for row in rows] == [check["dataset"] for check in checks]
+    assert {row[2] for row in rows} == {"✔ cumple"}
+    assert [read_number(row[3]) for row in rows] == [check["value"] for check in checks]
+    assert page.cards["Calidad de datos"][0] == f"{len(checks)} de {len(checks)}"
+
+
+def test_every_check_has_a_spanish_name(small_run: Run) -> None:
+    names = {check["check_name"] for check in small_run.rows("data_quality")}
+    assert {name for name in names if not name.startswith("reference_")} == set(CHECKS)
+
+
+def test_the_run_is_identified(page: Page, small_run: Run) -> None:
+    manifest = small_run.document("manifest.json")
+    for text in (
+        manifest["run_id"],
+        manifest["digest"],
+        manifest["fingerprint"],
+        manifest["inputs"]["git_sha"],
+        manifest["inputs"]["config_hash"],
+        f"duckdb {manifest['versions']['duckdb']}",
+    ):
+        assert text in page.html
+    assert [read_number(cell) for cell in page.table("Filas por capa")[0]] == list(
+        manifest["rows_by_layer"].values()
+    )
+
+
+@pytest.mark.xdist_group("doc")
+def test_each_criterion_is_shown_as_met_not_met_or_not_checked(documento_run: Run) -> None:
+    html = written(documento_run).html
+    items = re.findall(r'<li class="(\w+)">.*?<b>(\d)\. ', html, flags=re.DOTALL)
+    assert items == [
+        ("pass", "1"), ("fail", "2"), ("unknown", "3"), ("unknown", "4"), ("unknown", "5"),
+    ]  # fmt: skip
+    assert "an object is missing" in html
+
+
+# The page
+
+
+def test_the_page_needs_nothing_but_itself(page: Page) -> None:
+    tags = {tag for tag, _ in page.elements}
+    assert not tags & {"script", "link", "iframe", "object", "embed", "img", "base"}
+    for _, attributes in page.elements:
+        for name in ("src", "href", "xlink:href", "data", "action"):
+            assert (attributes.get(name) or "#").startswith("#")
+    assert "http:" not in page.html
+    assert "https:" not in page.html
+    assert "@import" not in page.html
+    assert set(re.findall(r"url\((.)", page.html)) <= {"#"}
+
+
+def test_the_page_is_accessible(page: Page) -> None:
+    assert ("html", {"lang": "es"}) in page.elements
+    svgs = [attributes for tag, attributes in page.elements if tag == "svg"]
+    assert len(svgs) == 8
+    assert all(svg["role"] == "img" and svg["aria-label"] for svg in svgs)
+    assert sum(tag == "figcaption" for tag, _ in page.elements) == 4
+    heads = [attributes for tag, attributes in page.elements if tag == "th"]
+    assert all(head.get("scope") in ("col", "row") for head in heads)
+    assert all(page.tables)
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    pointed = {a["aria-labelledby"] for _, a in page.elements if "aria-labelledby" in a}
+    used = {(a.get("href") or "#")[1:] for tag, a in page.elements if tag == "use"}
+    assert pointed | used <= set(ids)
+
+
+def test_every_figure_and_table_names_its_source(page: Page) -> None:
+    named = set(re.findall(r"\b(?:gold_\w+|data_quality)\b", page.html))
+    assert set(SOURCES) - {"gold_run_summary"} <= named
+    assert named <= set(TABLES)
+
+
+@pytest.mark.xdist_group("doc")
+def test_the_same_run_has_the_same_bytes(documento_run: Run, page: Page) -> None:
+    assert written(documento_run).html == written(documento_run).html
+
+
+@pytest.mark.xdist_group("doc")
+def test_hostile_text_stays_text(documento_run: Run) -> None:
+    manifest = copy.deepcopy(documento_run.document("manifest.json"))
+    manifest["inputs"]["profile"] = HOSTILE
+    manifest["inputs"]["git_sha"] = HOSTILE
+    for item in manifest["inputs"]["parameters"]["profile"]["types"].values():
+        item["name"] = HOSTILE
+    gold = frames(documento_run)
+    quality = gold["data_quality"].copy()
+    for name, value in (("check_name", HOSTILE), ("details_json", HOSTILE), ("result", "fail")):
+        quality.loc[3, name] = value
+    gold["data_quality"] = quality
+    page = Page(render_page(gold, manifest, [Accepted(1, True, HOSTILE)]))
+    assert "script" not in {tag for tag, _ in page.elements}
+    assert "<script" not in page.html
+    # Three labels per type and figure in both forms are matplotlib's; it escapes them as well.
+    assert page.html.count("&lt;script") > 10
+    assert page.table("Ciclos de SLA detenidos")[0][0] == HOSTILE
+
+
+@pytest.mark.xdist_group("doc")
+def test_a_failing_check_is_shown_first_with_what_it_found(documento_run: Run) -> None:
+    gold = frames(documento_run)
+    quality = gold["data_quality"].copy()
+    row = quality.index[quality["check_name"] == "bounded_loops"][0]
+    for name, value in (("result", "fail"), ("value", 2.0), ("details_json", '{"found":"it"}')):
+        quality.loc[row, name] = value
+    gold["data_quality"] = quality
+    page = Page(render_page(gold, documento_run.document("manifest.json"), []))
+    (failure,) = re.findall(r'<div class="failure">(.*?)</div>', page.html, flags=re.DOTALL)
+    assert "silver_status_events" in failure
+    assert "Valor 2,\n" in failure
+    assert "{&#34;found&#34;:&#34;it&#34;}" in failure
+    assert page.cards["Calidad de datos"][0] == f"{len(quality) - 1} de {len(quality)}"
+
+
+@pytest.mark.xdist_group("doc")
+def test_a_run_of_which_nothing_has_happened_yet_has_a_page(documento_run: Run) -> None:
+    """No closing, no reply, no transition, no due ticket: dashes and no error."""
+    gold = frames(documento_run)
+    for name, rows in gold.items():
+        counts = [column for column in rows if column.endswith("_count")]
+        means = [column for column in rows if column.startswith("avg_") or column == "value_pct"]
+        gold[name] = rows.assign(**dict.fromkeys(counts, 0), **dict.fromkeys(means, float("nan")))
+    gold["gold_status_transitions_daily"] = gold["gold_status_transitions_daily"].iloc[:0]
+    gold["gold_run_summary"] = gold["gold_run_summary"].assign(numerator=0, denominator=0)
+    page = Page(render_page(gold, documento_run.document("manifest.json"), []))
+    assert page.cards["Peticiones recibidas"][0] == "0"
+    assert page.cards["Hasta el cierre"][0] == "—"
+    assert page.cards["Tasa de incumplimiento"][0] == "—"
+
+
+def test_a_run_of_one_day_and_few_tickets_has_a_page(make_project: Callable[[], Project]) -> None:
+    run = make_project().run(run_id="tiny", date_max="2026-01-01", volume_scale=0.01)
+    page = written(run)
+    assert read_number(page.cards["Peticiones recibidas"][0]) == len(run.rows("silver_tickets"))
+
+
+# In the lake
+
+
+@pytest.fixture
+def copied(documento_run: Run, tmp_path: Path) -> FolderStore:
+    """The lake of a finished run, to write into."""
+    shutil.copytree(documento_run.lake, tmp_path / "lake")
+    return FolderStore(tmp_path / "lake")
+
+
+@pytest.mark.xdist_group("doc")
+def test_the_report_lies_under_the_day_of_the_run_and_is_never_overwritten(
+    copied: FolderStore, documento_run: Run
+) -> None:
+    run = read_run(copied, documento_run.run_id)
+    folder = run.manifest_path.replace("manifests/", "reports/").rpartition("/")[0]
+    first = keep_report(copied, run.run_id, CRITERIA)
+    assert first == f"{folder}/report.html"
+    content = copied.read(first)
+    assert content.decode() == report_page(copied, run, CRITERIA)
+    assert keep_report(copied, run.run_id, CRITERIA) == first
+    second = keep_report(copied, run.run_id, CRITERIA[:1])
+    assert second == f"{folder}/report-2.html"
+    assert keep_report(copied, run.run_id, CRITERIA[:1]) == second
+    assert copied.read(first) == content
+    assert len(copied.glob("reports/*/*/*")) == 2
+
+
+@pytest.mark.xdist_group("doc")
+def test_the_report_is_no_data_object(copied: FolderStore, documento_run: Run) -> None:
+    before = read_run(copied, documento_run.run_id)
+    keep_report(copied, documento_run.run_id, CRITERIA)
+    assert read_run(copied, documento_run.run_id) == before
+
+
+def test_a_run_that_is_not_committed_has_no_report(tmp_path: Path) -> None:
+    with pytest.raises(RunNotFound):
+        keep_report(FolderStore(tmp_path), "never", [])
+
+
+def test_report_keys() -> None:
+    day: Any = pd.Timestamp("2026-02-24").date()
+    assert report_key(day, "mine") == "reports/day=2026-02-24/run_id=mine/report.html"
+    assert report_key(day, "mine", 3) == "reports/day=2026-02-24/run_id=mine/report-3.html"
