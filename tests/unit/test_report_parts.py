@@ -2,9 +2,10 @@
 
 from datetime import date, timedelta
 
+import pandas as pd
 import pytest
 
-from pqrs_kedro.report.figures import day_ticks
+from pqrs_kedro.report.figures import day_ticks, volume_figure
 from pqrs_kedro.report.spanish import (
     check_title,
     days_of_hours,
@@ -80,3 +81,14 @@ def test_a_check_without_a_spanish_name_keeps_its_own() -> None:
 def test_days_are_labelled_evenly(count: int, most: int, expected: list[str]) -> None:
     days = [date(2026, 1, 1) + timedelta(days=number) for number in range(count)]
     assert [short_date(day) for day in day_ticks(days, most)] == expected
+
+
+@pytest.mark.parametrize("count", [1, 92, 93, 400])
+def test_any_number_of_days_can_be_drawn(count: int) -> None:
+    days = [date(2026, 1, 1) + timedelta(days=number) for number in range(count)]
+    volume = pd.DataFrame({"email": range(count), "call": 7}, index=days)
+    svg = volume_figure(volume, {"call": "Llamada", "email": "Correo $1$ & <b>"})
+    assert svg.count("<svg") == 2
+    assert "Correo $1$ &amp; &lt;b" in svg
+    assert "Llamada" in svg
+    assert svg == volume_figure(volume, {"call": "Llamada", "email": "Correo $1$ & <b>"})
