@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.rows import dict_row
 from tests.conftest import Project, Run, copy_project
 from tests.integration.conftest import change_messages
 from tests.runs import link_run
@@ -110,6 +111,16 @@ def test_meta_has_the_run_as_its_manifest(documento_run: Run) -> None:
         (paths,) = connection.execute("SELECT * FROM meta.manifest_index").fetchall()
     (path,) = documento_run.lake.glob("manifests/day=*/run_id=*/manifest.json")
     assert paths == (documento_run.run_id, str(path), str(path.with_name("checksums.json")))
+
+
+def test_meta_has_the_results_of_the_checks(small_run: Run) -> None:
+    query = "SELECT * FROM meta.data_quality WHERE run_id = %s"
+    with Warehouse(small_run.project.warehouse_url).connect() as connection:
+        cursor = connection.cursor(row_factory=dict_row)
+        found = cursor.execute(query, [small_run.run_id]).fetchall()
+    wanted = [{"run_id": small_run.run_id, **row} for row in small_run.rows("data_quality")]
+    assert sorted(found, key=str) == sorted(wanted, key=str)
+    assert len(wanted) > 50
 
 
 @pytest.mark.xdist_group("doc")

@@ -389,7 +389,16 @@ def test_the_final_table_has_id_digest_rows_seconds_and_criteria(
     assert table["digest"] == run.digest
     rows = "  ".join(f"{layer} {n:,}" for layer, n in manifest["rows_by_layer"].items())
     assert table["rows"] == rows
-    for stage in ("synthesis", "ingestion", "curation", "metrics", "reporting", "publish", "total"):
+    for stage in (
+        "synthesis",
+        "ingestion",
+        "curation",
+        "metrics",
+        "reporting",
+        "publish",
+        "report",
+        "total",
+    ):
         assert f"{stage} " in table["seconds"]
     criteria = {name: text for name, text in table.items() if name.startswith("criterion")}
     assert list(criteria) == [f"criterion {number}" for number in range(1, 6)]
@@ -401,6 +410,9 @@ def test_the_final_table_says_where_everything_is(elsewhere_run: CommandRun) -> 
     table = summary(elsewhere_run.outcome.out)
     assert Path(table["lake"]).is_dir()
     assert Path(table["manifest"]).is_file()
+    report = Path(table["report"]).read_text(encoding="utf-8")
+    assert elsewhere_run.run.run_id in report
+    assert report.count("Cumple") >= 5
     with Warehouse(table["warehouse"]).connect() as connection:
         (rows,) = connection.execute("SELECT count(*) FROM silver_tickets_current").fetchall()
     assert rows[0] == len(elsewhere_run.run.table("silver_tickets"))
