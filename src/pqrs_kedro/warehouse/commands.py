@@ -3,13 +3,12 @@
 import os
 import shutil
 import sys
+from datetime import UTC
 from pathlib import Path
 from typing import NoReturn
 
 import click
 from kedro.utils import find_kedro_project
-from rich.console import Console
-from rich.table import Table
 
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput, check_run_id
@@ -124,16 +123,21 @@ def runs() -> None:
         found = list_runs(open_warehouse(_project()))
     except WarehouseError as error:
         _stop(str(error), 1)
-    table = Table("run_id", "status", "started (UTC)", "seed", "dates", "silver rows", "published",
-                  box=None, padding=(0, 2, 0, 0))  # fmt: skip
+    # Plain columns, which no terminal is too narrow for: run ids are there to be copied.
+    line = "{:<26} {:<10} {:<20} {:>10} {:<25} {:>12}  {}"
+    click.echo(
+        line.format(
+            "run_id", "status", "started (UTC)", "seed", "dates", "silver rows", "published"
+        )
+    )
     for run in found:
         rows = "" if run["silver_rows"] is None else f"{run['silver_rows']:,}"
-        table.add_row(
-            run["run_id"], run["status"], f"{run['started_at']:%Y-%m-%d %H:%M:%S}",
-            str(run["seed"]), f"{run['date_min']} to {run['date_max']}", rows,
-            "yes" if run["published_at"] else "no",
-        )  # fmt: skip
-    Console(highlight=False, soft_wrap=True).print(table)
+        started = f"{run['started_at'].astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+        dates = f"{run['date_min']} to {run['date_max']}"
+        published = "yes" if run["published_at"] else "no"
+        click.echo(
+            line.format(run["run_id"], run["status"], started, run["seed"], dates, rows, published)
+        )
 
 
 @warehouse.command()
