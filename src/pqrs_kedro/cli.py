@@ -17,7 +17,6 @@ from pqrs_kedro.parameters import InvalidInput, check_run_id
 from pqrs_kedro.run.config_loader import project_lake
 from pqrs_kedro.run.manifest import RunNotFound, read_run
 from pqrs_kedro.warehouse.commands import warehouse
-from pqrs_kedro.warehouse.errors import WarehouseError
 
 
 @click.group(name="pqrs_kedro")
@@ -79,8 +78,6 @@ def accept(run_id: str, env: str | None) -> None:
         criteria = check_acceptance(store, run_id, open_warehouse(project))
     except RunNotFound as error:
         _refuse(str(error))
-    except WarehouseError as error:
-        raise click.ClickException(str(error)) from None
     for item in criteria:
         mark = "PASS" if item.holds else "FAIL"
         _console().print(f"criterion {item.number}  {mark}  {item.text}: {item.finding}")

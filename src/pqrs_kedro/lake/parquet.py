@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pqrs_kedro.contracts.tables import Table
+from pqrs_kedro.lake.layout import hive_values
 
 ROW_GROUP_ROWS: Final = 65_536
 # A partition larger than this is split, so that one object always fits in memory.
@@ -97,3 +98,14 @@ def _run_starts(columns: list[pa.Array]) -> list[int]:
         ends = pc.run_end_encode(column, run_end_type=pa.int64()).run_ends.to_pylist()
         starts.update(ends[:-1])
     return sorted(starts)
+
+
+def stored_rows(table: Table, key: str, content: bytes) -> pa.Table:
+    """The rows of one object, and after them the partition columns of its path; `day` is a date."""
+    # Threads cost more than they save: most objects are small.
+    rows = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
+    hive = hive_values(key)
+    for name in table.partitions:
+        value = pa.scalar(hive[name]).cast(pa.date32() if name == "day" else pa.string())
+        rows = rows.append_column(name, pa.repeat(value, len(rows)))
+    return rows

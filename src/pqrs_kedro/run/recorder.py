@@ -34,7 +34,7 @@ from pqrs_kedro.run.manifest import (
 )
 from pqrs_kedro.run.progress import Display
 from pqrs_kedro.warehouse.connection import Warehouse, open_warehouse
-from pqrs_kedro.warehouse.errors import WarehouseError
+from pqrs_kedro.warehouse.errors import WarehouseError, first_line
 from pqrs_kedro.warehouse.runs import mark_lost, record_ended, record_started
 
 # Tracebacks go into the log file; the screen gets one line from the session.
@@ -231,9 +231,8 @@ class RunRecorder:
         LOGGER.error("run %s ended: %s", self.run_id, error)
         LOGGER.error("".join(traceback.format_exception(error)))
         if self.warehouse is not None:
-            reason = str(error).strip() or type(error).__name__
             try:
-                record_ended(self.warehouse, self.run_id, status, reason.splitlines()[0])
+                record_ended(self.warehouse, self.run_id, status, first_line(error))
             except (WarehouseError, psycopg.Error) as unrecorded:
                 # What ended the run is what the person must read.
                 LOGGER.error("the end of the run is not in the warehouse: %s", unrecorded)

@@ -6,12 +6,12 @@ from datetime import date
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pqrs_kedro.contracts.schema import arrow_schema
 from pqrs_kedro.contracts.tables import TABLES, Table
 from pqrs_kedro.lake.layout import hive_values, report_key
 from pqrs_kedro.lake.objects import ObjectDiffers, put
+from pqrs_kedro.lake.parquet import stored_rows
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.run.acceptance import Criterion
 from pqrs_kedro.run.manifest import CommittedRun, read_run
@@ -59,11 +59,7 @@ def _frame(store: Store, run: CommittedRun, table: Table) -> "pd.DataFrame":
     """All rows of a table of the run, with the day that is in their path."""
 
     def rows(key: str) -> pa.Table:
-        found = pq.ParquetFile(pa.BufferReader(store.read(key))).read()
-        if "day" not in table.partitions:
-            return found
-        day = pa.scalar(date.fromisoformat(hive_values(key)["day"]))
-        return found.append_column("day", pa.repeat(day, len(found)))
+        return stored_rows(table, key, store.read(key))
 
     with ThreadPoolExecutor(_READERS) as pool:
         parts = list(pool.map(rows, run.manifest["paths"].get(table.name, ())))

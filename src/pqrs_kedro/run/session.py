@@ -25,6 +25,7 @@ from pqrs_kedro.run.manifest import find_manifest
 from pqrs_kedro.run.progress import Display
 from pqrs_kedro.run.recorder import RunRecorder
 from pqrs_kedro.run.report import keep_report
+from pqrs_kedro.warehouse.errors import first_line
 from pqrs_kedro.warehouse.publish import publish
 
 
@@ -228,8 +229,7 @@ def _reason(error: BaseException) -> str:
     """The first line of an error; of what is behind it where a dataset only passed it on."""
     while isinstance(error, DatasetError) and error.__cause__ is not None:
         error = error.__cause__
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return first_line(error)
 
 
 _STOPS: Final[dict[int, type[BaseException]]] = {

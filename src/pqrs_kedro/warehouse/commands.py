@@ -13,7 +13,6 @@ from kedro.utils import find_kedro_project
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput, check_run_id
 from pqrs_kedro.run.manifest import RunNotFound
-from pqrs_kedro.warehouse.errors import WarehouseError
 
 
 @click.group()
@@ -33,10 +32,7 @@ def url() -> None:
     """
     from pqrs_kedro.warehouse.connection import open_warehouse
 
-    try:
-        click.echo(open_warehouse(_project()).url)
-    except WarehouseError as error:
-        _stop(str(error), 1)
+    click.echo(open_warehouse(_project()).url)
 
 
 @warehouse.command(context_settings={"ignore_unknown_options": True})
@@ -49,11 +45,8 @@ def psql(arguments: tuple[str, ...]) -> None:
     from pqrs_kedro.warehouse.connection import open_warehouse
     from pqrs_kedro.warehouse.placement import place
 
-    try:
-        opened = open_warehouse(_project())
-        shipped = place(_project()).programs / "psql"
-    except WarehouseError as error:
-        _stop(str(error), 1)
+    opened = open_warehouse(_project())
+    shipped = place(_project()).programs / "psql"
     program = shutil.which("psql") or str(shipped)
     sys.stdout.flush()
     # The password goes by the environment: other users see a command's arguments.
@@ -88,9 +81,7 @@ def publish(run_id: str) -> None:
     try:
         rows = publish_run(store, run_id, open_warehouse(_project()))
     except RunNotFound as error:
-        _stop(str(error), 2)
-    except WarehouseError as error:
-        _stop(str(error), 1)
+        _refuse(str(error))
     for name, count in rows.items():
         click.echo(f"{name:<30} {count:>10,} rows")
 
@@ -106,10 +97,7 @@ def drop(run_id: str) -> None:
     from pqrs_kedro.warehouse.runs import drop as drop_run
 
     _check(run_id)
-    try:
-        drop_run(open_warehouse(_project()), run_id)
-    except WarehouseError as error:
-        _stop(str(error), 1)
+    drop_run(open_warehouse(_project()), run_id)
     click.echo(f"dropped {run_id}")
 
 
@@ -119,10 +107,7 @@ def runs() -> None:
     from pqrs_kedro.warehouse.connection import open_warehouse
     from pqrs_kedro.warehouse.runs import list_runs
 
-    try:
-        found = list_runs(open_warehouse(_project()))
-    except WarehouseError as error:
-        _stop(str(error), 1)
+    found = list_runs(open_warehouse(_project()))
     # Plain columns, which no terminal is too narrow for: run ids are there to be copied.
     line = "{:<26} {:<10} {:<20} {:>10} {:<25} {:>12}  {}"
     click.echo(
@@ -146,10 +131,7 @@ def stop() -> None:
     from pqrs_kedro.warehouse.placement import place
     from pqrs_kedro.warehouse.server import EmbeddedServer
 
-    try:
-        stopped = EmbeddedServer(place(_project())).stop()
-    except WarehouseError as error:
-        _stop(str(error), 1)
+    stopped = EmbeddedServer(place(_project())).stop()
     click.echo("stopped" if stopped else "it was not up")
 
 
@@ -161,7 +143,7 @@ def _check(run_id: str) -> None:
     try:
         check_run_id(run_id)
     except InvalidInput as error:
-        _stop(str(error), 2)
+        _refuse(str(error))
 
 
 def _store(run_id: str) -> Store:
@@ -171,6 +153,6 @@ def _store(run_id: str) -> Store:
     return project_lake(_project(), os.environ.get("KEDRO_ENV"))
 
 
-def _stop(message: str, code: int) -> NoReturn:
+def _refuse(message: str) -> NoReturn:
     click.echo(f"Error: {message}", err=True)
-    sys.exit(code)
+    sys.exit(2)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import psycopg
 
-from pqrs_kedro.warehouse.errors import WarehouseError
+from pqrs_kedro.warehouse.errors import WarehouseError, first_line
 from pqrs_kedro.warehouse.migrate import upgrade
 from pqrs_kedro.warehouse.placement import place
 from pqrs_kedro.warehouse.server import DATABASE, EmbeddedServer
@@ -75,10 +75,7 @@ def _connect(url: str) -> psycopg.Connection[Any]:
         except psycopg.OperationalError as error:
             starting = "starting up" in str(error) or "recovery" in str(error)
             if not starting or monotonic() > deadline:
-                raise WarehouseError(f"the warehouse cannot be reached: {_line(error)}") from None
+                raise WarehouseError(
+                    f"the warehouse cannot be reached: {first_line(error)}"
+                ) from None
             sleep(0.1)
-
-
-def _line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -1,5 +1,16 @@
 """What can go wrong with the warehouse, in one line."""
 
+import click
 
-class WarehouseError(RuntimeError):
-    """The warehouse cannot be had, or does not do what is asked; the message says why."""
+
+class WarehouseError(click.ClickException):
+    """The warehouse cannot be had, or does not do what is asked; the message says why.
+
+    A command that raises it prints the message and exits with code 1.
+    """
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message; its type where it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

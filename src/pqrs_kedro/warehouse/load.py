@@ -9,13 +9,12 @@ from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pqrs_kedro.contracts.schema import arrow_schema
 from pqrs_kedro.contracts.tables import Table
 from pqrs_kedro.lake.hashing import sha256_hex
-from pqrs_kedro.lake.layout import hive_values
 from pqrs_kedro.lake.objects import LakeObject
+from pqrs_kedro.lake.parquet import stored_rows
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.warehouse.errors import WarehouseError
 
@@ -99,12 +98,7 @@ class TableRows:
         if sha256_hex(content) != item.sha256:
             self.refusal = WarehouseError(f"{item.key} has other bytes than when it was written")
             raise self.refusal
-        # Threads cost more than they save: most objects are small, and Postgres is busy meanwhile.
-        rows = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
-        hive = hive_values(item.key)
-        for name in self.table.partitions:
-            rows = rows.append_column(name, pa.repeat(pa.scalar(hive[name]), len(rows)))
-        return rows
+        return stored_rows(self.table, item.key, content)
 
     def _without_nul(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
         if not pa.types.is_string(column.type):

@@ -15,8 +15,7 @@ from typing import Any, Final
 
 from psycopg import sql
 
-from pqrs_kedro.contracts.tables import TABLES
-from pqrs_kedro.lake.objects import LakeObject
+from pqrs_kedro.contracts.tables import TABLES, Table
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.run.manifest import CommittedRun, read_run
 from pqrs_kedro.warehouse.connection import Warehouse
@@ -43,7 +42,7 @@ def publish(store: Store, run_id: str, warehouse: Warehouse) -> dict[str, int]:
         WarehouseError: an object is not what it was, or readers do not make way.
     """
     run = read_run(store, run_id)
-    rows = {name: TableRows(store, SERVED[name], found) for name, found in _objects(run).items()}
+    rows = {name: _rows(store, run, table) for name, table in SERVED.items()}
     with (
         closing(warehouse.connect_for_copy()) as connection,
         closing(connection.cursor()) as cursor,
@@ -87,11 +86,11 @@ def held(run_id: str) -> str:
     return f"run {run_id} is not changed: readers hold its tables since {PATIENCE_SECONDS} s"
 
 
-def _objects(run: CommittedRun) -> dict[str, list[LakeObject]]:
-    """The run's objects of each served table, in key order."""
-    by_key = {item.key: item for item in run.objects}
-    paths: Mapping[str, Sequence[str]] = run.manifest["paths"]
-    return {name: [by_key[key] for key in sorted(paths.get(name, ()))] for name in SERVED}
+def _rows(store: Store, run: CommittedRun, table: Table) -> TableRows:
+    """The run's rows of a table, objects in key order; none where the run lacks the table."""
+    keys = set(run.manifest["paths"].get(table.name, ()))
+    found = sorted((item for item in run.objects if item.key in keys), key=lambda item: item.key)
+    return TableRows(store, table, found)
 
 
 def partition_name(table: str, run_id: str) -> str:
@@ -217,7 +216,8 @@ def _meta_statements(store: Store, run: CommittedRun) -> Iterator[sql.Composable
         "s3_checksums_path": store.location(checksums),
     }
     yield _insert("manifest_index", paths)
-    for row in _quality_rows(store, run):
+    # None for a run that was made without checks.
+    for row in _rows(store, run, TABLES[QUALITY]).reader().read_all().to_pylist():
         yield _insert(QUALITY, {"run_id": run.run_id, **row})
 
 
@@ -270,16 +270,6 @@ def _insert(table: str, row: Mapping[str, Any]) -> sql.Composable:
         _names(list(row)),
         sql.SQL(", ").join(map(sql.Literal, row.values())),
     )
-
-
-def _quality_rows(store: Store, run: CommittedRun) -> list[dict[str, Any]]:
-    """The outcome of the run's checks; none for a run that was made without them."""
-    table = TABLES.get(QUALITY)
-    if table is None:
-        return []
-    found = [item for item in run.objects if item.key.startswith(f"{table.path}/")]
-    rows: list[dict[str, Any]] = TableRows(store, table, found).reader().read_all().to_pylist()
-    return rows
 
 
 def _report_nul(run_id: str, rows: Mapping[str, TableRows]) -> None:

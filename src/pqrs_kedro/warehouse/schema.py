@@ -5,6 +5,7 @@ run for each; `runs`, which nobody is granted, has the partitions, one table per
 `meta` has what is known of the runs themselves.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -66,16 +67,18 @@ def _served_table(found: MetaData, table: Contract) -> None:
             )
         )
         if contract.allowed is not None:
-            values = ", ".join(f"'{value}'" for value in contract.allowed)
-            checks.append(
-                CheckConstraint(f'"{name}" IN ({values})', name=f"{table.name}_{name}_allowed")
-            )
+            checks.append(_one_of(table.name, name, contract.allowed))
     key = ", ".join(table.primary_key)
     comment = f"{table.grain}. Key: run_id, {key}. {_WARNING.format(name=table.name)}"
     Table(
         table.name, found, *columns, *checks, comment=comment[0].upper() + comment[1:],
         postgresql_partition_by="LIST (run_id)",
     )  # fmt: skip
+
+
+def _one_of(table: str, column: str, values: Sequence[str]) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f'"{column}" IN ({listed})', name=f"{table}_{column}_allowed")
 
 
 def _type(column: contract_columns.Column) -> TypeEngine[Any]:
@@ -92,7 +95,6 @@ def _comment(column: contract_columns.Column) -> str:
 
 def _meta_tables(found: MetaData) -> None:
     instant = DateTime(timezone=True)
-    statuses = ", ".join(f"'{status}'" for status in STATUSES)
     Table(
         "etl_runs", found,
         Column("run_id", Text, primary_key=True, comment="The run."),
@@ -116,10 +118,9 @@ def _meta_tables(found: MetaData) -> None:
         Column("process_id", BigInteger, comment="Process of the run."),
         Column("process_started_at", Double, comment="Begin of the process. Unit: Unix seconds."),
         Column("error", Text, comment="Why a failed run failed, in one line."),
-        CheckConstraint(f"status IN ({statuses})", name="etl_runs_status_allowed"),
+        _one_of("etl_runs", "status", STATUSES),
         schema="meta", comment="One row per run that was begun or published. Key: run_id.",
     )  # fmt: skip
-    results = ", ".join(f"'{result}'" for result in contract_columns.CHECK_RESULTS)
     Table(
         "data_quality", found,
         Column("run_id", Text, primary_key=True, comment=_RUN_ID),
@@ -129,7 +130,7 @@ def _meta_tables(found: MetaData) -> None:
         Column("value", Double, comment="What was found; its unit is that of the check."),
         Column("threshold", Double, comment="The most, or the least, that passes."),
         Column("details_json", Text, nullable=False, comment="Counts and examples, as JSON."),
-        CheckConstraint(f"result IN ({results})", name="data_quality_result_allowed"),
+        _one_of("data_quality", "result", contract_columns.CHECK_RESULTS),
         schema="meta", comment="One row per run, dataset and check.",
     )  # fmt: skip
     Table(

@@ -6,6 +6,7 @@ its folder. It stays up after a run, so that other programs can read what the ru
 
 import fcntl
 import os
+import pwd
 import secrets
 import shutil
 import socket
@@ -193,8 +194,6 @@ class EmbeddedServer:
 
 
 def _group(user: str) -> int:
-    import pwd
-
     return pwd.getpwnam(user).pw_gid
 
 
