@@ -7,19 +7,20 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from pqrs_kedro.contracts.columns import PRIORITIES
-from pqrs_kedro.domain.calendar import FIRST_RUN_DAY, LAST_RUN_DAY
+from pqrs_kedro.domain.calendar import FIRST_RUN_DAY, LAST_RUN_DAY, BusinessCalendar
 from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.domain.statuses import TRANSITIONS
+from pqrs_kedro.parameter_model import Model
+from pqrs_kedro.parameters_law import CalendarLaw, SpecialTerms, TermDays, windows_in_order
 
 RUN_ID_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 RUN_ID_RULE = "1 to 64 characters, letters, digits, '-' or '_', beginning with a letter"
@@ -44,12 +45,6 @@ def check_run_id(run_id: object) -> str:
     return run_id
 
 
-class Model(BaseModel):
-    """Base of all parameter models: misspelt names are refused, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 def _shares(values: dict[str, float]) -> dict[str, float]:
     if any(value < 0 or not math.isfinite(value) for value in values.values()):
         raise ValueError("shares must not be negative")
@@ -72,7 +67,7 @@ class PqrsType(Model):
     name: str = Field(min_length=1)
     share: Probability
     # Under five days two holds do not fit in a term: the breach rate is then met only nearly.
-    term_business_days: int = Field(ge=1, le=60)
+    term_business_days: TermDays
     webform_code: int = Field(ge=1)
 
 
@@ -195,6 +190,7 @@ class Profile(Model):
     response: Response
     segments: Segments
     resolutions: Resolutions
+    special_terms: tuple[SpecialTerms, ...] = ()
 
     @field_validator("types")
     @classmethod
@@ -228,6 +224,16 @@ class Profile(Model):
             _shares(_keys(targets, TRANSITIONS[origin]))
         return transitions
 
+    @field_validator("special_terms")
+    @classmethod
+    def _terms_of_types(
+        cls, windows: tuple[SpecialTerms, ...], info: ValidationInfo
+    ) -> tuple[SpecialTerms, ...]:
+        types: dict[str, PqrsType] = info.data.get("types", {})
+        for window in windows if types else ():
+            window.check_types({code: item.term_business_days for code, item in types.items()})
+        return windows_in_order(windows)
+
 
 class Engine(Model):
     """Resources of the embedded query engine; they never change a result."""
@@ -253,6 +259,7 @@ class RunParameters(Model):
     breach_rate: Annotated[float, Field(ge=BREACH_RATES[0], le=BREACH_RATES[1])]
     volume_scale: Annotated[float, Field(gt=0, le=100)]
     profiles: dict[str, Profile]
+    calendar: CalendarLaw = CalendarLaw()
     run_id: str | None = None
     workers: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=64)] = 1
     days_per_chunk: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=31)] = 8
@@ -281,12 +288,18 @@ class RunParameters(Model):
         """The profile that `profile` names."""
         return self.profiles[self.profile]
 
+    @property
+    def business_calendar(self) -> BusinessCalendar:
+        """The calendar of the run: generation, curation and metrics all count with it."""
+        return self.calendar.business_calendar
+
     def data_parameters(self) -> dict[str, Any]:
         """The parameters that can change the data, apart from seed and dates, as plain JSON."""
         return {
             "profile": self.chosen_profile.model_dump(mode="json"),
             "breach_rate": self.breach_rate,
             "volume_scale": self.volume_scale,
+            "calendar": self.calendar.model_dump(mode="json"),
         }
 
 
@@ -325,9 +338,10 @@ def _known_names(location: tuple[int | str, ...]) -> list[str]:
 
 
 def _model_of(parent: Any, name: str) -> Any:
-    """The model of a field, or of the values of a dictionary."""
+    """The model of a field, or of the values of a dictionary or a list."""
     fields = getattr(parent, "model_fields", None)
-    annotation = fields[name].annotation if fields is not None else get_args(parent)[-1]
+    values = [part for part in get_args(parent) if part is not Ellipsis]
+    annotation = fields[name].annotation if fields is not None else values[-1]
     alternatives = [part for part in get_args(annotation) if part is not type(None)]
     is_optional = type(None) in get_args(annotation)
     return alternatives[0] if is_optional else annotation

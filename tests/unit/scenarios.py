@@ -14,12 +14,13 @@ from pqrs_kedro.pipelines.synthesis.scenario import build_scenario
 from pqrs_kedro.pipelines.synthesis.tickets import Scenario, TicketBatch, build_batch
 
 CONF = Path(__file__).parents[2] / "conf" / "base"
+FILES = ("parameters", "parameters_calendar", "parameters_profiles")
 PROFILES = ("documento_v1", "ley1755")
 
 
 @cache
 def _base() -> dict[str, Any]:
-    files = [OmegaConf.load(CONF / f"{name}.yml") for name in ("parameters", "parameters_profiles")]
+    files = [OmegaConf.load(CONF / f"{name}.yml") for name in FILES]
     merged = OmegaConf.to_container(OmegaConf.merge(*files), resolve=True)
     assert isinstance(merged, dict)
     return merged  # type: ignore[return-value]

@@ -147,7 +147,12 @@ _MESSAGES = (
 _SLA = (
     Column("cycle_number", "int64", "SLA cycle of the ticket: 1, then one per reopening."),
     Column("start_day", "date", "Local day of RADICATED, or of REOPENED for later cycles."),
-    Column("base_term_business_days", "int64", "Term of the ticket's type.", unit="business days"),
+    Column(
+        "base_term_business_days",
+        "int64",
+        "Ordinary term of the ticket's type.",
+        unit="business days",
+    ),
     Column(
         "extended_on_day",
         "date",
@@ -171,13 +176,32 @@ _SLA = (
         unit="business days",
         nullable=True,
     ),
+    Column(
+        "special_term_business_days",
+        "int64",
+        "Term that holds in place of the ordinary one, without extension; null where none does.",
+        unit="business days",
+        nullable=True,
+        source="special terms of the profile, such as Decreto Legislativo 491 de 2020 art. 5",
+    ),
+    Column(
+        "special_term_from_day",
+        "date",
+        "Day from which the special term holds: the start day, or a later one while it was open.",
+        nullable=True,
+    ),
 )
 _DIMENSIONS = (
     Column("channel_id", "string", "Channel code.", allowed=CHANNEL_IDS),
     Column("type_id", "string", "PQRS type code."),
     Column("status_id", "string", "Status code.", allowed=STATUS_IDS),
     Column("name", "string", "Name in Spanish."),
-    Column("sla_business_days", "int64", "Legal term of the type.", unit="business days"),
+    Column(
+        "sla_business_days",
+        "int64",
+        "Ordinary legal term of the type; a special one is with the SLA cycle that it holds for.",
+        unit="business days",
+    ),
     Column("is_terminal", "bool", "No transition leaves the status."),
     Column("region", "string", "Natural region.", None, False, (*REGIONS, UNKNOWN_REGION)),
     Column("municipio", "string", "Official name of the municipality.", source="DIVIPOLA, DANE"),

@@ -226,6 +226,8 @@ _SILVER = (
             "stop_day",
             "is_late",
             "business_days_late",
+            "special_term_business_days",
+            "special_term_from_day",
         ),
         foreign_keys=(_TICKET_KEY, _TYPE_KEY),
         invariant="is_late exactly when stop_day > due_day",

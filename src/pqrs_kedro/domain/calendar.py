@@ -7,7 +7,7 @@ so that the BDs in (a, b] are `ordinal(b) - ordinal(a)`.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property, lru_cache
@@ -33,6 +33,9 @@ UTC_OFFSET_SECONDS: Final = -5 * 3600
 SECONDS_PER_DAY: Final = 86_400
 MICROSECONDS_PER_DAY: Final = SECONDS_PER_DAY * 1_000_000
 
+# How PyPI `holidays` marks a holiday that is kept on another day than its own.
+_OBSERVED: Final = " (observado)"
+
 OFFICE_OPENS: Final = 8 * 3600
 OFFICE_CLOSES: Final = 17 * 3600
 OFFICE_SECONDS: Final = OFFICE_CLOSES - OFFICE_OPENS
@@ -57,6 +60,8 @@ class BusinessCalendar:
 
     holidays: tuple[date, ...]
     version: str
+    as_of: date | None = None
+    """The law is that of this day; null: as it is now."""
 
     @cached_property
     def _first(self) -> int:
@@ -140,25 +145,59 @@ class BusinessCalendar:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the dates and of the version of their source."""
-        listed = "\n".join([self.version, *(day.isoformat() for day in self.holidays)])
+        """Hash of the dates, of the version of their source, and of the day whose law they are."""
+        law = [] if self.as_of is None else [f"as of {self.as_of.isoformat()}"]
+        listed = "\n".join([self.version, *law, *(day.isoformat() for day in self.holidays)])
         return hashlib.sha256(listed.encode()).hexdigest()
 
 
-def calendar_of(days: Iterable[date], source_version: str) -> BusinessCalendar:
+def calendar_of(
+    days: Iterable[date], source_version: str, as_of: date | None = None
+) -> BusinessCalendar:
     """A calendar whose holidays are `days` (those outside its range are left out)."""
     listed = sorted({day for day in days if FIRST_DAY <= day <= LAST_DAY})
-    return BusinessCalendar(tuple(listed), source_version)
+    return BusinessCalendar(tuple(listed), source_version, as_of)
 
 
 @lru_cache(maxsize=1)
-def colombian_calendar() -> BusinessCalendar:
-    """The calendar of PyPI `holidays`, country CO (Ley 51 de 1983 and its changes)."""
+def national_holidays() -> Mapping[date, frozenset[str]]:
+    """Holidays of PyPI `holidays`, country CO, as the law is now: the Spanish names of each date.
+
+    A holiday that is kept on the next Monday (Ley 51 de 1983) has its plain name here.
+    """
     # Imported here because it takes as long as a small run; worker processes get a ready calendar.
     import holidays
 
     years = range(FIRST_DAY.year, LAST_DAY.year + 1)
-    return calendar_of(holidays.country_holidays("CO", years=years), version("holidays"))
+    listed = holidays.country_holidays("CO", years=years, language="es")
+    return {
+        day: frozenset(name.removesuffix(_OBSERVED) for name in listed.get_list(day))
+        for day in sorted(listed)
+    }
+
+
+@lru_cache(maxsize=16)
+def colombian_calendar(
+    as_of: date | None = None,
+    without: tuple[tuple[str, int], ...] = (),
+    added: tuple[date, ...] = (),
+    removed: tuple[date, ...] = (),
+) -> BusinessCalendar:
+    """The calendar of PyPI `holidays`, country CO (Ley 51 de 1983 and its changes).
+
+    Args:
+        as_of: the day whose law it is; null: as it is now.
+        without: holidays that were not yet law on that day: Spanish name, first year.
+        added: further dates that do not count.
+        removed: holidays that count all the same.
+    """
+    days = {
+        day
+        for day, names in national_holidays().items()
+        # Two holidays may fall on one date: it counts only if neither is law.
+        if names - {name for name, first_year in without if day.year >= first_year}
+    }
+    return calendar_of((days - {*removed}) | {*added}, version("holidays"), as_of)
 
 
 def local_day(microseconds: ArrayLike) -> Days:

@@ -12,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pqrs_kedro.domain.calendar import colombian_calendar
 from pqrs_kedro.parameters import RunParameters
 
 # Packages whose versions can change bytes or numbers; the manifest records them.
@@ -46,7 +45,7 @@ def config_hash(parameters: RunParameters) -> str:
     """Hash of every parameter that can change the data, the holiday calendar included."""
     content = {
         "parameters": parameters.data_parameters(),
-        "calendar": colombian_calendar().fingerprint,
+        "calendar": parameters.business_calendar.fingerprint,
     }
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 

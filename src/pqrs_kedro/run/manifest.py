@@ -11,11 +11,11 @@ from datetime import date, datetime
 from typing import Any
 
 from pqrs_kedro.contracts.tables import TABLES
-from pqrs_kedro.domain.calendar import colombian_calendar
 from pqrs_kedro.lake.layout import checksums_key, logical_key, manifest_key
 from pqrs_kedro.lake.objects import LakeObject, digest, put
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import RunParameters, check_run_id
+from pqrs_kedro.parameters_law import CalendarLaw
 from pqrs_kedro.run.identity import Fingerprint, versions
 
 CONTRACT_VERSION = "1.0"
@@ -92,7 +92,6 @@ def manifest_document(
     times: RunTimes,
 ) -> bytes:
     """`manifest.json`: inputs, identities, counts and paths of a completed run."""
-    calendar = colombian_calendar()
     content = {
         "contract_version": CONTRACT_VERSION,
         "run_id": run_id,
@@ -106,11 +105,7 @@ def manifest_document(
             "date_max": parameters.date_max.isoformat(),
             "profile": parameters.profile,
             "parameters": parameters.data_parameters(),
-            "calendar": {
-                "source": "holidays, country CO",
-                "version": calendar.version,
-                "sha256": calendar.fingerprint,
-            },
+            "calendar": describe_calendar(parameters.calendar),
             "config_hash": fingerprint.config_hash,
             "git_sha": fingerprint.code,
         },
@@ -126,6 +121,23 @@ def manifest_document(
         },
     }
     return _document(content)
+
+
+def describe_calendar(law: CalendarLaw) -> dict[str, Any]:
+    """The calendar of a run: where its dates come from, as of when, and what they hash to."""
+    calendar = law.business_calendar
+    return {
+        "source": "holidays, country CO",
+        "version": calendar.version,
+        "as_of": None if law.as_of is None else law.as_of.isoformat(),
+        "sha256": calendar.fingerprint,
+        "changes": [
+            change.model_dump(mode="json") | {"in_force": change.is_law_on(law.as_of)}
+            for change in law.changes
+        ],
+        "added": [day.isoformat() for day in law.added],
+        "removed": [day.isoformat() for day in law.removed],
+    }
 
 
 def _document(content: dict[str, Any]) -> bytes:

@@ -13,10 +13,14 @@ from pqrs_kedro.pipelines.synthesis.scenario import build_scenario
 
 
 def parameters_of(manifest: dict[str, Any]) -> dict[str, Any]:
-    """The parameters that a run's data came from, as `--params` would give them."""
+    """The parameters that a run's data came from, as `--params` would give them.
+
+    Runs of older versions had the law as it was then, and say nothing of the calendar.
+    """
     inputs = manifest["inputs"]
     chosen = inputs["parameters"]
-    return {
+    calendar = {"calendar": chosen["calendar"]} if "calendar" in chosen else {}
+    return calendar | {
         "seed": inputs["seed"],
         "date_min": inputs["date_min"],
         "date_max": inputs["date_max"],

@@ -11,7 +11,7 @@ from ibis import _
 
 from pqrs_kedro.contracts.schema import arrow_schema
 from pqrs_kedro.contracts.tables import TABLES
-from pqrs_kedro.domain.calendar import FIRST_DAY, BusinessCalendar, colombian_calendar, day_number
+from pqrs_kedro.domain.calendar import FIRST_DAY, BusinessCalendar, day_number
 from pqrs_kedro.domain.channels import CHANNELS
 from pqrs_kedro.domain.statuses import (
     CLASSIFIED,
@@ -32,8 +32,13 @@ def choose_profile(parameters: dict[str, Any]) -> Profile:
     return parse_parameters(parameters).chosen_profile
 
 
+def choose_calendar(parameters: dict[str, Any]) -> BusinessCalendar:
+    """The business-day calendar that the run's petitions were made with and are counted by."""
+    return parse_parameters(parameters).business_calendar
+
+
 def list_dimensions(
-    profile: Profile,
+    profile: Profile, business_calendar: BusinessCalendar
 ) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table, pa.Table]:
     """dim_channel, dim_pqrs_type, dim_status, dim_geo, dim_business_day."""
     types = [
@@ -50,7 +55,7 @@ def list_dimensions(
         _dimension("dim_pqrs_type", types),
         _dimension("dim_status", statuses),
         _dim_geo(),
-        _dim_business_day(colombian_calendar()),
+        list_business_days(business_calendar),
     )
 
 
@@ -73,7 +78,8 @@ def _dim_geo() -> pa.Table:
     return pa.table(columns, schema=arrow_schema(TABLES["dim_geo"]))
 
 
-def _dim_business_day(calendar: BusinessCalendar) -> pa.Table:
+def list_business_days(calendar: BusinessCalendar) -> pa.Table:
+    """dim_business_day: every day of the calendar, with its ordinal."""
     first = day_number(FIRST_DAY)
     days = range(first, first + len(calendar.ordinals))
     columns = {

@@ -3,6 +3,7 @@
 from kedro.pipeline import Pipeline, node, pipeline
 
 from pqrs_kedro.pipelines.curation.nodes import (
+    choose_calendar,
     choose_profile,
     curate_attachments,
     curate_messages,
@@ -21,7 +22,13 @@ def create_pipeline() -> Pipeline:
     return pipeline(
         [
             node(choose_profile, "parameters", "profile", name="choose_profile"),
-            node(list_dimensions, "profile", DIMENSIONS, name="list_dimensions"),
+            node(choose_calendar, "parameters", "business_calendar", name="choose_calendar"),
+            node(
+                list_dimensions,
+                ["profile", "business_calendar"],
+                DIMENSIONS,
+                name="list_dimensions",
+            ),
             node(order_events, "bronze_pqrs_events", "ordered_events", name="order_events"),
             node(
                 curate_status_events,

@@ -1,11 +1,14 @@
 """SLA cycles from events: start, term, holds, due day, stop (metrics reference, "SLA cycles")."""
 
+from collections.abc import Sequence
+
 import ibis
 from ibis import _
 
 from pqrs_kedro.domain.statuses import ON_HOLD, RADICATED, REOPENED
 from pqrs_kedro.domain.terms import EXTENSION_FACTOR
 from pqrs_kedro.parameters import Profile
+from pqrs_kedro.parameters_law import SpecialTerms
 from pqrs_kedro.pipelines.expressions import local_day, with_ordinal
 
 
@@ -18,27 +21,23 @@ def measure_sla_cycles(
     """One row per ticket and cycle, as of the last observed day; key ticket_id, cycle_number.
 
     Transformations include: a cycle from RADICATED and from each REOPENED; its stop, the first stop
-    status; the term of the ticket's last classification, doubled by an extension announced no later
-    than the due day; the business days that holds pause (CPACA art. 17); the due day, the
-    (term + paused)-th business day after the start day.
+    status; the term of the ticket's last classification, or the special one of a window, doubled by
+    an extension announced no later than the due day; the business days that holds pause (CPACA
+    art. 17); the due day, the (term + paused)-th business day after the start day. Besides the
+    columns of silver_sla_cycles there are last_day, the last observed one, and the ordinals of the
+    business days, such as due_ordinal and last_ordinal.
     """
     cycles = _cycles(ordered_events, profile.stop_status)
     cycles = _with_term(cycles, ordered_events, dim_pqrs_type)
     cycles = _with_holds(cycles, ordered_events)
     cycles = _with_extension(cycles, ordered_events)
     last_day = ordered_events.aggregate(last_day=local_day(ordered_events.ts).max())
-    cycles = _with_day_ordinals(cycles.cross_join(last_day), dim_business_day)
+    cycles = _with_special_term(cycles.cross_join(last_day), profile.special_terms)
+    cycles = _with_day_ordinals(cycles, dim_business_day)
     cycles = cycles.mutate(extended_on_day=_valid_extension(cycles))
-    due = due_ordinal(
-        cycles,
-        term=_term(cycles.base_term_business_days, cycles.extended_on_day.notnull()),
-        as_of=cycles.last_ordinal,
-    )
-    cycles = cycles.mutate(
-        term_business_days=_term(cycles.base_term_business_days, cycles.extended_on_day.notnull()),
-        due_ordinal=due,
-    )
-    return _with_outcome(cycles, dim_business_day)
+    cycles = cycles.mutate(term_business_days=term_on(cycles, cycles.last_day))
+    due = due_ordinal(cycles, cycles.term_business_days, as_of=cycles.last_ordinal)
+    return _with_outcome(cycles.mutate(due_ordinal=due), dim_business_day)
 
 
 def _cycles(events: ibis.Table, stop_status: str) -> ibis.Table:
@@ -94,6 +93,28 @@ def _with_extension(cycles: ibis.Table, events: ibis.Table) -> ibis.Table:
     return _left_join_cycles(cycles, days)
 
 
+def _with_special_term(cycles: ibis.Table, windows: Sequence[SpecialTerms]) -> ibis.Table:
+    """Add the special term of a cycle and the day from which it holds; null where none does.
+
+    That of the window in which the cycle starts, else of the first window that begins, up to the
+    last observed day, while the cycle is open.
+    """
+    terms, days = [], []
+    open_until = ibis.coalesce(cycles.stop_day, cycles.last_day)
+    for window in windows:
+        first, last = ibis.date(window.first_day), ibis.date(window.last_day)
+        of_type = cycles.pqrs_type.isin(list(window.terms))
+        starts_in = of_type & cycles.start_day.between(first, last)
+        is_open = of_type & (cycles.start_day < first) & (open_until >= first)
+        term = cycles.pqrs_type.cases(*window.terms.items()).cast("int64")
+        terms += [(starts_in, term), (is_open, term)]
+        days += [(starts_in, cycles.start_day), (is_open, first)]
+    return cycles.mutate(
+        special_term_business_days=ibis.cases(*terms) if terms else ibis.null("int64"),
+        special_term_from_day=ibis.cases(*days) if days else ibis.null("date"),
+    )
+
+
 def _left_join_cycles(cycles: ibis.Table, right: ibis.Table) -> ibis.Table:
     joined = cycles.left_join(right, ["ticket_id", "cycle_number"])
     return joined.drop("ticket_id_right", "cycle_number_right")
@@ -143,13 +164,25 @@ def due_ordinal(cycles: ibis.Table, term: ibis.Value, as_of: ibis.Value) -> ibis
     return due
 
 
-def _term(base: ibis.Value, extended: ibis.Value) -> ibis.Value:
-    return ibis.ifelse(extended, EXTENSION_FACTOR * base, base).cast("int64")
+def unextended_term(cycles: ibis.Table, day: ibis.Value) -> ibis.Value:
+    """The term as the law has it for the cycle on a day, leaving extensions out."""
+    is_special = (cycles.special_term_from_day <= day).fill_null(False)
+    return ibis.ifelse(
+        is_special, cycles.special_term_business_days, cycles.base_term_business_days
+    )
+
+
+def term_on(cycles: ibis.Table, day: ibis.Value) -> ibis.Value:
+    """The term as known at the end of a day: an extension announced by then doubles it."""
+    extended = (cycles.extended_on_day <= day).fill_null(False)
+    factor = ibis.ifelse(extended, EXTENSION_FACTOR, 1)
+    return (unextended_term(cycles, day) * factor).cast("int64")
 
 
 def _valid_extension(cycles: ibis.Table) -> ibis.Value:
     """The announcement's day if it is no later than the due day as known then; null otherwise."""
-    due = due_ordinal(cycles, cycles.base_term_business_days, cycles.announced_ordinal)
+    term = unextended_term(cycles, cycles.announced_day)
+    due = due_ordinal(cycles, term, cycles.announced_ordinal)
     return ibis.cases((cycles.before_announced < due, cycles.announced_day))
 
 

@@ -4,8 +4,12 @@ import ibis
 from ibis import _
 
 from pqrs_kedro.contracts.columns import AGE_BUCKETS
-from pqrs_kedro.domain.terms import EXTENSION_FACTOR
-from pqrs_kedro.pipelines.curation.sla import due_ordinal, with_cycle_ordinals
+from pqrs_kedro.pipelines.curation.sla import (
+    due_ordinal,
+    term_on,
+    unextended_term,
+    with_cycle_ordinals,
+)
 from pqrs_kedro.pipelines.expressions import exact_quotient, local_day, with_ordinal
 from pqrs_kedro.pipelines.metrics.days import dense
 
@@ -49,16 +53,16 @@ def _count_stopped(cycles: ibis.Table) -> ibis.Table:
 def _count_overdue(cycles: ibis.Table, days: ibis.Table, calendar: ibis.Table) -> ibis.Table:
     """Overdue cycles at the end of each day, and their business days late.
 
-    Only days from the earliest possible due day (no pause, no extension) on are looked at.
+    Only days from the earliest possible due day (no pause, no extension) on are looked at; a term
+    that changes while the cycle is open becomes longer.
     """
     counted = with_cycle_ordinals(cycles, calendar)
-    earliest = counted.start_ordinal + counted.base_term_business_days
+    earliest = counted.start_ordinal + unextended_term(counted, counted.start_day)
     counted = counted.mutate(earliest=earliest)
     of_days = days.select("day", "ordinal")
     running = counted.stop_day.isnull() | (of_days.day < counted.stop_day)
     open_days = counted.join(of_days, [counted.earliest <= of_days.ordinal, running])
-    extended = (open_days.extended_on_day <= open_days.day).fill_null(False)
-    term = open_days.base_term_business_days * ibis.ifelse(extended, EXTENSION_FACTOR, 1)
+    term = term_on(open_days, open_days.day)
     late_days = open_days.ordinal - due_ordinal(open_days, term, open_days.ordinal)
     overdue = open_days.mutate(overdue_days=late_days).filter(_.overdue_days >= 0)
     return overdue.group_by(["day", "pqrs_type"]).aggregate(

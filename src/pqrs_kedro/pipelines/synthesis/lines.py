@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from pqrs_kedro.domain.calendar import local_day
 from pqrs_kedro.domain.statuses import REPEATED, RESOLUTION_CODES, STATUS_IDS
-from pqrs_kedro.domain.terms import EXTENSION_FACTOR
 from pqrs_kedro.pipelines.synthesis.codes import CLASSIFIED, RADICATED, RESPONDED
 from pqrs_kedro.pipelines.synthesis.contacts import event_payloads
 from pqrs_kedro.pipelines.synthesis.events import (
@@ -71,9 +70,7 @@ def _line() -> pl.Expr:
 
 def _ticket_pieces(batch: TicketBatch) -> pl.DataFrame:
     """JSON that is the same for all events of a ticket, one row per ticket."""
-    terms = [item.term_business_days for item in batch.scenario.profile.types.values()]
-    extended = EXTENSION_FACTOR * np.array(terms)[batch.type_index]
-    facts = batch.frame.with_columns(term=pl.Series(extended))
+    facts = batch.frame.with_columns(term=pl.Series(batch.timeline.extended_term))
     known = {name: json_plain(pl.col(name)) for name in ("dane_code", "pqrs_type", "priority")}
     return facts.select(
         ticket=pl.format('","source":"{}","ticket_id":"{}","external_id":', "source", "ticket_id"),

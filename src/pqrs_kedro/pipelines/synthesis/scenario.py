@@ -1,6 +1,5 @@
 """From typed parameters to a scenario: the calendar, the daily counts, the calibrated medians."""
 
-from pqrs_kedro.domain.calendar import BusinessCalendar, colombian_calendar
 from pqrs_kedro.parameters import Profile, RunParameters
 from pqrs_kedro.pipelines.synthesis.arrivals import ArrivalModel, plan_arrivals
 from pqrs_kedro.pipelines.synthesis.calibration import calibrate_median
@@ -8,9 +7,9 @@ from pqrs_kedro.pipelines.synthesis.paths import withdrawal_shares
 from pqrs_kedro.pipelines.synthesis.tickets import Scenario
 
 
-def build_scenario(parameters: RunParameters, calendar: BusinessCalendar | None = None) -> Scenario:
+def build_scenario(parameters: RunParameters) -> Scenario:
     """Everything the generator needs, computed once per run."""
-    calendar = calendar or colombian_calendar()
+    calendar = parameters.business_calendar
     profile = parameters.chosen_profile
     model = ArrivalModel(profile, calendar, parameters.seed, parameters.volume_scale)
     never_late, extension = _shares(profile)

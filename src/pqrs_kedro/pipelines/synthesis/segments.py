@@ -5,7 +5,9 @@ Kinds: *early* (up to the cycle's first IN_PROGRESS), *hold*, *close* (RESPONDED
 last bit between processors, so nothing finer is drawn through it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +64,29 @@ class CycleDraws:
 
 
 @dataclass(frozen=True)
+class SpecialWindow:
+    """Days on which other terms hold: for cycles that start in it, and for those open on its first.
+
+    Days are numbers since 1970-01-01.
+    """
+
+    first_day: int
+    last_day: int
+    term: Int
+    """Business days of each ticket's type; 0 for a type that keeps its ordinary term."""
+
+    def begins_among(self, received: Int, entered: Int) -> bool:
+        """Whether some ticket might be open on the first day: received before, alive on it."""
+        first = self.first_day * SECONDS_PER_DAY
+        return bool(received.min(initial=first) < first <= entered.max(initial=0))
+
+    def holds_on(self, seconds: Int) -> Bool:
+        """Whether a cycle of each ticket that starts at these local seconds has the term."""
+        days = seconds // SECONDS_PER_DAY
+        return (days >= self.first_day) & (days <= self.last_day) & (self.term > 0)
+
+
+@dataclass(frozen=True)
 class Cases:
     """Facts of the tickets: path, reception, term and how the answer is out of the ordinary."""
 
@@ -72,9 +97,28 @@ class Cases:
     """Seconds from reception to radication, on the clock of `radication_in_office`."""
     radication_in_office: Bool
     term: Int
-    """Business days of the ticket's type."""
+    """Business days of the ticket's type, by ordinary law."""
     transferred: Bool
     extended: Bool
+    windows: tuple[SpecialWindow, ...] = ()
+    """In order of time."""
+
+
+Rows = TypeVar("Rows")
+
+
+def rows_of(data: Rows, rows: Int) -> Rows:
+    """Some tickets of a dataclass of arrays with one row per ticket."""
+    return replace(data, **dict(_fields_of(data, rows)))  # type: ignore[type-var]
+
+
+def _fields_of(data: Any, rows: Int) -> Iterator[tuple[str, Any]]:
+    for field in fields(data):
+        value = getattr(data, field.name)
+        if isinstance(value, np.ndarray):
+            yield field.name, value[rows]
+        elif isinstance(value, tuple):
+            yield field.name, tuple(rows_of(part, rows) for part in value)
 
 
 def lognormal_seconds(law: Lognormal, uniform: Float) -> Int:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pqrs_kedro.domain.calendar import (
     UTC_OFFSET_SECONDS,
     BusinessCalendar,
+    day_number,
 )
 from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.domain.statuses import MAX_PATH_LENGTH
@@ -35,7 +36,13 @@ from pqrs_kedro.pipelines.synthesis.paths import (
 )
 from pqrs_kedro.pipelines.synthesis.personas import PERSONA_DRAWS, personas
 from pqrs_kedro.pipelines.synthesis.response import response_ratio
-from pqrs_kedro.pipelines.synthesis.segments import CYCLES, Cases, CycleDraws, lognormal_seconds
+from pqrs_kedro.pipelines.synthesis.segments import (
+    CYCLES,
+    Cases,
+    CycleDraws,
+    SpecialWindow,
+    lognormal_seconds,
+)
 from pqrs_kedro.pipelines.synthesis.texts import TOPICS
 from pqrs_kedro.pipelines.synthesis.timeline import Timeline, build_timeline
 
@@ -205,6 +212,19 @@ def _cases(
         term=terms[type_index],
         transferred=resolution == TRANSFERRED,
         extended=extended,
+        windows=_special_windows(profile, type_index),
+    )
+
+
+def _special_windows(profile: Profile, type_index: Int) -> tuple[SpecialWindow, ...]:
+    """The profile's windows of special terms, as they are for each ticket's type."""
+    return tuple(
+        SpecialWindow(
+            first_day=day_number(window.first_day),
+            last_day=day_number(window.last_day),
+            term=np.array([window.terms.get(code, 0) for code in profile.types])[type_index],
+        )
+        for window in profile.special_terms
     )
 
 

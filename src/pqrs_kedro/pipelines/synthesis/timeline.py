@@ -10,7 +10,8 @@ exp() may differ in its last bit between processors.
 Within a cycle: the early segments (to the first IN_PROGRESS) and, where the clock stops at CLOSED,
 RESPONDED to CLOSED are lognormal, each sum capped at a quarter of the term; X is the drawn ratio
 times the term, or what those segments and the holds need at least; the rest is shared among the
-other segments in proportion to lognormal weights.
+other segments in proportion to lognormal weights. The term is the one that applies to the cycle
+(`special_terms`); the early segments and the closing are measured by the ordinary one in any case.
 """
 
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from pqrs_kedro.domain.calendar import (
     SECONDS_PER_DAY,
     BusinessCalendar,
 )
+from pqrs_kedro.domain.statuses import STATUS_CODE
 from pqrs_kedro.domain.terms import (
     COMPLETION_REQUEST_DAYS,
     EXTENSION_FACTOR,
@@ -44,6 +46,7 @@ from pqrs_kedro.pipelines.synthesis.codes import (
 )
 from pqrs_kedro.pipelines.synthesis.paths import END
 from pqrs_kedro.pipelines.synthesis.segments import (
+    CYCLES,
     UNIT_SECONDS,
     Cases,
     CycleDraws,
@@ -54,7 +57,9 @@ from pqrs_kedro.pipelines.synthesis.segments import (
     lognormal_seconds,
     plan_steps,
     plan_targets,
+    rows_of,
 )
+from pqrs_kedro.pipelines.synthesis.special_terms import TermChanges, add_changes, no_changes
 
 LEAST_WORK_SHARE = 0.02
 _GAP = 60  # seconds kept free for every event that must fit before a hold
@@ -71,15 +76,45 @@ class Timeline:
     """When each status of the path is entered, shape (tickets, MAX_PATH_LENGTH)."""
     extension_announced: Int
     """When the extension is announced, shape (tickets,)."""
+    extended_term: Int
+    """The term that is announced, in business days, shape (tickets,)."""
 
 
 def build_timeline(
     profile: Profile, calendar: BusinessCalendar, cases: Cases, draws: CycleDraws
 ) -> Timeline:
     """Instants of every status of every ticket, in the order of the path."""
-    plan = plan_steps(profile, cases.path)
-    targets = plan_targets(profile, cases, draws, plan)
-    return _Clockwork(profile, calendar, cases, draws, plan, targets).run()
+    steps = plan_steps(profile, cases.path)
+    targets = plan_targets(profile, cases, draws, steps)
+    changes = no_changes(len(cases.path))
+    timeline = _Clockwork(profile, calendar, cases, draws, steps, targets, changes).run()
+    stops = steps.counts & (cases.path == STATUS_CODE[profile.stop_status])
+    for window in cases.windows:
+        if not window.begins_among(cases.received, timeline.entered):
+            continue
+        changes, rows = add_changes(changes, window, cases, steps, stops, timeline.entered)
+        again = _Clockwork(
+            profile,
+            calendar,
+            rows_of(cases, rows),
+            rows_of(draws, rows),
+            rows_of(steps, rows),
+            rows_of(targets, rows),
+            rows_of(changes, rows),
+        ).run()
+        timeline = _put_in(timeline, again, rows, changes)
+    return timeline
+
+
+def _put_in(timeline: Timeline, again: Timeline, rows: Int, changes: TermChanges) -> Timeline:
+    """The timeline with some tickets built again; what had been announced by then stays."""
+    entered, announced = timeline.entered.copy(), timeline.extension_announced.copy()
+    extended_term = timeline.extended_term.copy()
+    entered[rows] = again.entered
+    is_later = announced[rows] >= changes.second[rows, 0]
+    announced[rows] = np.where(is_later, again.extension_announced, announced[rows])
+    extended_term[rows] = np.where(is_later, again.extended_term, extended_term[rows])
+    return Timeline(entered, announced, extended_term)
 
 
 class _Clockwork:
@@ -93,10 +128,15 @@ class _Clockwork:
         draws: CycleDraws,
         steps: Steps,
         targets: Targets,
+        changes: TermChanges,
     ) -> None:
         tickets, length = cases.path.shape
         self.profile, self.calendar, self.cases = profile, calendar, cases
         self.draws, self.steps, self.targets = draws, steps, targets
+        # The term of each cycle, without extension, and at which steps it changes.
+        self.term = np.repeat(cases.term[:, None], CYCLES, axis=1)
+        self.changes = changes
+        self.changing_steps = set(np.unique(changes.step).tolist())
         self.entered = np.zeros((tickets, length), dtype=np.int64)
         self.now = cases.received.copy()
         # Grid of the running cycle: its origin on the office clock (holds so far included), the
@@ -118,7 +158,7 @@ class _Clockwork:
                 break
             self._advance(step)
             self.entered[:, step] = np.where(path[:, step] != END, self.now, 0)
-        return Timeline(self.entered, self._announcements())
+        return Timeline(self.entered, self._announcements(), EXTENSION_FACTOR * self.term[:, 0])
 
     def _announcements(self) -> Int:
         """When extensions are announced.
@@ -131,7 +171,7 @@ class _Clockwork:
         row = np.arange(len(members))
         begun = self.calendar.work_clock(entered[row, np.argmax(path == IN_PROGRESS, axis=1)])
         answered = self.calendar.work_clock(entered[row, np.argmax(path == RESPONDED, axis=1)])
-        term = self.cases.term[members] * OFFICE_SECONDS
+        term = self.term[members, 0] * OFFICE_SECONDS
         nearly_due = self.first_origin[members] + np.rint(0.95 * term).astype(np.int64)
         span = np.minimum(answered, nearly_due) - begun
         way = np.rint(span * (0.5 + 0.5 * self.draws.announcement[members])).astype(np.int64)
@@ -144,6 +184,8 @@ class _Clockwork:
     def _advance(self, step: int) -> None:
         path, steps = self.cases.path, self.steps
         status, before = path[:, step], path[:, step - 1]
+        if step in self.changing_steps:
+            self._change_term(step)
         self._radicate(np.flatnonzero((before == RECEIVED) & (status != END)))
         self._early(np.flatnonzero(steps.early[:, step]), step)
         self._share(np.flatnonzero(steps.shared[:, step]), step)
@@ -157,10 +199,19 @@ class _Clockwork:
         """The instants that many office seconds from now."""
         return self.calendar.from_work_clock(self.calendar.work_clock(self.now[members]) + seconds)
 
-    def _start_grid(self, members: Int) -> None:
+    def _start_grid(self, members: Int, cycle: int) -> None:
         days = self.now[members] // SECONDS_PER_DAY
         self.origin[members] = self.calendar.ordinal(days) * OFFICE_SECONDS
         self.position[members] = self.calendar.work_clock(self.now[members]) - self.origin[members]
+        for window in self.cases.windows:
+            starts_in = members[window.holds_on(self.now)[members]]
+            self.term[starts_in, cycle] = window.term[starts_in]
+
+    def _change_term(self, step: int) -> None:
+        """From this step on the cycle has another term: its answer is aimed at anew."""
+        members, cycle = np.nonzero(self.changes.step == step)
+        self.term[members, cycle] = self.changes.term[members, cycle]
+        self._aim(members, step)
 
     def _move_to(self, members: Int, position: Int) -> None:
         self.position[members] = position
@@ -171,7 +222,7 @@ class _Clockwork:
         in_office = self.cases.radication_in_office[members]
         worked = self._work(members, seconds)
         self.now[members] = np.where(in_office, worked, self.now[members] + seconds)
-        self._start_grid(members)
+        self._start_grid(members, cycle=0)
         self.first_origin[members] = self.origin[members]
 
     def _early(self, members: Int, step: int) -> None:
@@ -183,7 +234,7 @@ class _Clockwork:
     def _aim(self, members: Int, step: int) -> None:
         """Fix where the cycle's answer falls, now that its early segments are known."""
         cycle = self.steps.cycle[members, step]
-        term = self.cases.term[members]
+        term = self.term[members, cycle]
         extended = self.cases.extended[members] & (cycle == 0)
         full = term * np.where(extended, EXTENSION_FACTOR, 1) * OFFICE_SECONDS
         close = self._close_of_cycle(members, cycle)
@@ -227,7 +278,8 @@ class _Clockwork:
         begins = path[:, step] == ON_HOLD
         to_begin = targets.holds_after[members, step] + begins
         answer_day = -(-self.answer[members] // OFFICE_SECONDS)
-        days = np.minimum(answer_day, self.cases.term[members] + 1) - to_begin
+        term = self.term[members, steps.cycle[members, step]]
+        days = np.minimum(answer_day, term + 1) - to_begin
         days = np.where(self.first_hold[members], np.minimum(days, COMPLETION_REQUEST_DAYS), days)
         same_cycle = steps.cycle[members] == steps.cycle[members, step][:, None]
         ahead = same_cycle & (np.arange(path.shape[1]) >= step) & (path == ON_HOLD)
@@ -295,7 +347,7 @@ class _Clockwork:
         law = self.profile.segments.closed_to_reopened
         seconds = lognormal_seconds(law, self.draws.duration[members, step])
         self.now[members] = self._work(members, seconds)
-        self._start_grid(members)
+        self._start_grid(members, cycle=1)
 
     def _archive(self, members: Int, step: int) -> None:
         """Archive on the first Friday after the retention time, or the next business day."""
