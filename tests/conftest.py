@@ -807,8 +807,12 @@ class Observed:
 def _oracle(events: list[Any], date_min: str, profile: Mapping[str, Any]) -> OracleRun:
     terms = {code: item["term_business_days"] for code, item in profile["types"].items()}
     stop = profile["stop_status"]
+    windows = [
+        (window["first_day"], window["last_day"], window["terms"])
+        for window in profile.get("special_terms", ())
+    ]
     first = date.fromisoformat(date_min)
-    return OracleRun(events, first, terms, CHANNELS, _REGION_BY_PREFIX, stop)
+    return OracleRun(events, first, terms, CHANNELS, _REGION_BY_PREFIX, stop, None, windows)
 
 
 def _observe_run(run: Run, profile: str, date_min: str) -> Observed:

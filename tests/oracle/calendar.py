@@ -4,6 +4,8 @@ Slow on purpose: no tables and no arithmetic on weeks, so that nothing is shared
 calendar it checks.
 """
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 
@@ -35,8 +37,37 @@ def holidays_of(year: int) -> frozenset[date]:
     return frozenset(holidays.country_holidays("CO", years=year))
 
 
+# Dates that count, or do not count, otherwise than by the law as it is now.
+_COUNTING: set[date] = set()
+_NOT_COUNTING: set[date] = set()
+
+
+@contextmanager
+def other_days(counting: Iterable[date] = (), not_counting: Iterable[date] = ()) -> Iterator[None]:
+    """Count with another calendar for a while: some holidays are none, further days are."""
+    before = set(_COUNTING), set(_NOT_COUNTING)
+    _COUNTING.update(counting)
+    _NOT_COUNTING.update(not_counting)
+    try:
+        yield
+    finally:
+        for days, kept in zip((_COUNTING, _NOT_COUNTING), before, strict=True):
+            days.clear()
+            days.update(kept)
+
+
+def chiquinquira(year: int) -> date:
+    """The holiday of Ley 2578 de 2026: 9 July, kept on the next Monday."""
+    day = date(year, 7, 9)
+    while day.weekday() != 0:
+        day += ONE_DAY
+    return day
+
+
 def is_business_day(day: date) -> bool:
-    return day.weekday() < SATURDAY and day not in holidays_of(day.year)
+    if day.weekday() >= SATURDAY or day in _NOT_COUNTING:
+        return False
+    return day in _COUNTING or day not in holidays_of(day.year)
 
 
 def add_business_days(day: date, n: int) -> date:

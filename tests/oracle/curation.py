@@ -19,6 +19,7 @@ from tests.oracle.calendar import (
     ONE_MICROSECOND,
     add_business_days,
     business_days_between,
+    days_from_to,
     end_of_day,
     local_day,
     local_month,
@@ -28,6 +29,8 @@ from pqrs_kedro.contracts.tables import TABLES
 
 StopStatus = Literal["CLOSED", "RESPONDED"]
 Row = dict[str, Any]
+# First day, last day, and the term of each type that has another one then.
+Window = tuple[date, date, Mapping[str, int]]
 
 FINISHED = ("CLOSED", "ARCHIVED")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -135,10 +138,13 @@ class Cycle:
     extended_on_day: date | None
     holds: tuple[Hold, ...]
     stopped_at: datetime | None
+    special: tuple[int, date] | None
+    """Another term than the ordinary one, and the day from which it holds."""
 
     @property
     def term(self) -> int:
-        return self.base_term if self.extended_on_day is None else 2 * self.base_term
+        term = self.special[0] if self.special else self.base_term
+        return term if self.extended_on_day is None else 2 * term
 
     @cached_property
     def paused_days(self) -> int:
@@ -189,21 +195,48 @@ def _cycle_events(events: Iterable[Event]) -> list[list[Event]]:
     return cycles
 
 
-def _is_in_time(event: Event, start_day: date, base_term: int, holds: list[Hold]) -> bool:
+def _is_in_time(event: Event, start_day: date, term: int, holds: list[Hold]) -> bool:
     """Whether an extension comes no later than the due day as it stands at that moment."""
-    paused = paused_days(start_day, base_term, holds, as_of=event.day)
-    return event.day <= add_business_days(start_day, base_term + paused)
+    paused = paused_days(start_day, term, holds, as_of=event.day)
+    return event.day <= add_business_days(start_day, term + paused)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the profile says of terms and clock."""
+
+    terms: Mapping[str, int]
+    stop_status: StopStatus
+    windows: Sequence[Window] = ()
+
+    def special_term(
+        self, pqrs_type: str, start_day: date, stop_day: date | None, as_of: date
+    ) -> tuple[int, date] | None:
+        """Walk from the start day on: the first day that lies in a window and begins something.
+
+        Either the cycle begins on it, or the window does while the cycle is open.
+        """
+        for day in days_from_to(start_day, as_of if stop_day is None else min(stop_day, as_of)):
+            for first, last, terms in self.windows:
+                begins = day in (start_day, first) and first <= day <= last
+                if begins and pqrs_type in terms:
+                    return terms[pqrs_type], day
+        return None
 
 
 def _follow_cycle(
-    events: Sequence[Event], number: int, pqrs_type: str, term: int, stop: str, as_of: date
+    events: Sequence[Event], number: int, pqrs_type: str, rules: Rules, as_of: date
 ) -> Cycle:
     start_day = events[0].day
+    ordinary = rules.terms[pqrs_type]
     holds: list[Hold] = []
     extended_on_day: date | None = None
     stopped_at: datetime | None = None
     for event in events[1:]:
         if event.event_type == "TERM_EXTENDED":
+            stop_day = local_day(stopped_at) if stopped_at else None
+            special = rules.special_term(pqrs_type, start_day, stop_day, event.day)
+            term = special[0] if special else ordinary
             if extended_on_day is None and _is_in_time(event, start_day, term, holds):
                 extended_on_day = event.day
         elif event.event_type == "STATUS":
@@ -211,7 +244,7 @@ def _follow_cycle(
                 holds[-1].end_day = event.day
             if event.status_to == "ON_HOLD" and stopped_at is None:
                 holds.append(Hold(event.day))
-            if event.status_to == stop and stopped_at is None:
+            if event.status_to == rules.stop_status and stopped_at is None:
                 stopped_at = event.ts
     return Cycle(
         ticket_id=events[0].ticket_id,
@@ -219,16 +252,17 @@ def _follow_cycle(
         pqrs_type=pqrs_type,
         as_of=as_of,
         start_day=start_day,
-        base_term=term,
+        base_term=ordinary,
         extended_on_day=extended_on_day,
         holds=tuple(holds),
         stopped_at=stopped_at,
+        special=rules.special_term(
+            pqrs_type, start_day, local_day(stopped_at) if stopped_at else None, as_of
+        ),
     )
 
 
-def cycles_as_of(
-    events: Sequence[Event], day: date, terms: Mapping[str, int], stop_status: StopStatus
-) -> list[Cycle]:
+def cycles_as_of(events: Sequence[Event], day: date, rules: Rules) -> list[Cycle]:
     """The SLA cycles of one ticket, knowing only its events up to the end of `day`.
 
     Without a classification there is no term, hence no cycle.
@@ -238,7 +272,7 @@ def cycles_as_of(
     if pqrs_type is None:
         return []
     return [
-        _follow_cycle(cycle, number, pqrs_type, terms[pqrs_type], stop_status, day)
+        _follow_cycle(cycle, number, pqrs_type, rules, day)
         for number, cycle in enumerate(_cycle_events(known), start=1)
     ]
 
@@ -263,6 +297,8 @@ def _sla_row(cycle: Cycle) -> Row:
         "stop_day": cycle.stop_day,
         "is_late": cycle.is_late,
         "business_days_late": None if cycle.stop_day is None else cycle.days_late,
+        "special_term_business_days": cycle.special[0] if cycle.special else None,
+        "special_term_from_day": cycle.special[1] if cycle.special else None,
         "month": local_month(cycle.start_day),
     }
 
@@ -411,16 +447,13 @@ class Ticket:
 
 
 def build_tickets(
-    events: Sequence[Event],
-    terms: Mapping[str, int],
-    stop_status: StopStatus,
-    last_observed_day: date | None = None,
+    events: Sequence[Event], rules: Rules, last_observed_day: date | None = None
 ) -> list[Ticket]:
     """The tickets of a run, in the order of their ids."""
     last_day = last_observed_day or last_day_of(events)
     tickets = []
     for _, own in sorted(by_ticket(e for e in events if e.day <= last_day).items()):
-        cycles = cycles_as_of(own, last_day, terms, stop_status)
+        cycles = cycles_as_of(own, last_day, rules)
         tickets.append(Ticket(tuple(own), _ticket_row(own, cycles), tuple(cycles)))
     return tickets
 
@@ -439,13 +472,10 @@ def as_frame(name: str, rows: Iterable[Row]) -> pd.DataFrame:
 
 
 def build_silver(
-    events: Sequence[Event],
-    terms: Mapping[str, int],
-    stop_status: StopStatus,
-    last_observed_day: date | None = None,
+    events: Sequence[Event], rules: Rules, last_observed_day: date | None = None
 ) -> dict[str, pd.DataFrame]:
     """The silver tables by contract name, each with its `month` partition as last column."""
-    tickets = build_tickets(events, terms, stop_status, last_observed_day)
+    tickets = build_tickets(events, rules, last_observed_day)
     own = [event for ticket in tickets for event in ticket.events]
     rows: dict[str, list[Row]] = {
         "silver_tickets": [ticket.row for ticket in tickets],

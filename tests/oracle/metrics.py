@@ -19,8 +19,10 @@ from tests.oracle.curation import (
     Cycle,
     Event,
     Row,
+    Rules,
     StopStatus,
     Ticket,
+    Window,
     as_frame,
     build_tickets,
     cycles_as_of,
@@ -84,6 +86,11 @@ class Run:
     region_by_department_prefix: Mapping[str, str]
     stop_status: StopStatus
     last_observed_day: date | None = None
+    windows: Sequence[Window] = ()
+
+    @cached_property
+    def rules(self) -> Rules:
+        return Rules(self.terms, self.stop_status, self.windows)
 
     @cached_property
     def last_day(self) -> date:
@@ -99,7 +106,7 @@ class Run:
 
     @cached_property
     def tickets(self) -> list[Ticket]:
-        return build_tickets(self.events, self.terms, self.stop_status, self.last_day)
+        return build_tickets(self.events, self.rules, self.last_day)
 
     @cached_property
     def classified_tickets(self) -> list[Ticket]:
@@ -192,7 +199,7 @@ def _views(run: Run, ticket: Ticket) -> Iterable[Cycle]:
     known = [day for day in stop_days if day is not None]
     last_day = max(known) if len(known) == len(stop_days) else run.last_day
     for day in days_from_to(max(ticket.cycles[0].start_day, run.date_min), last_day):
-        yield from cycles_as_of(ticket.events, day, run.terms, run.stop_status)
+        yield from cycles_as_of(ticket.events, day, run.rules)
 
 
 def _sla_row(day: date, pqrs_type: str, stopped: list[Cycle], overdue: list[Cycle]) -> Row:

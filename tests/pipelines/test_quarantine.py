@@ -21,7 +21,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.conftest import STAGES_AFTER_RAW, copy_project
 from tests.oracle.builder import RawEvent, ticket_events, write_lake
-from tests.oracle.curation import assert_same_table, build_silver, parse_events
+from tests.oracle.curation import Rules, assert_same_table, build_silver, parse_events
 
 from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.datasets.lake_table import LakeTable
@@ -388,7 +388,7 @@ def test_a_corrupt_line_spoils_no_ticket_but_its_own(lost: list[str], tmp_path: 
     run = project.run(*STAGES_AFTER_RAW, run_id="spoilt", **DATES)
     assert run.table("quarantine_raw_lines").num_rows == len(lost)
     whole = parse_events(chain.from_iterable(tickets[len(lost) :]))
-    expected = build_silver(whole, DOCUMENTO_TERMS, "CLOSED")
+    expected = build_silver(whole, Rules(DOCUMENTO_TERMS, "CLOSED"))
     for name, frame in expected.items():
         found = run.table(name)
         found = found.filter(pc.is_in(found["ticket_id"], pa.array(set(frame["ticket_id"]))))

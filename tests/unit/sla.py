@@ -4,7 +4,7 @@ A plain loop over the definitions of the metrics, with the naive calendar of `te
 of the generator's grid is used.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -16,6 +16,7 @@ from tests.oracle import calendar as oracle
 from pqrs_kedro.domain.calendar import to_date
 from pqrs_kedro.domain.statuses import STATUS_IDS
 from pqrs_kedro.pipelines.synthesis.paths import END, Paths
+from pqrs_kedro.pipelines.synthesis.segments import SpecialWindow
 from pqrs_kedro.pipelines.synthesis.timeline import Timeline
 
 add_business_days = cache(oracle.add_business_days)
@@ -32,6 +33,8 @@ class Life:
     term: int
     announced: int
     """Local second of the extension; 0 for none."""
+    windows: tuple[tuple[date, date, int], ...] = ()
+    """First and last day on which the ticket's type has another term, and that term; 0 is none."""
 
     @property
     def days(self) -> list[date]:
@@ -40,6 +43,13 @@ class Life:
     def first(self, status: str) -> int:
         """Place in the path of the first of a status."""
         return self.path.index(status)
+
+    def term_of(self, start_day: date, stop_day: date) -> int:
+        """Term of a cycle: by its start day, or by a window that begins while it is open."""
+        for first, last, term in self.windows:
+            if term and (first <= start_day <= last or start_day < first <= stop_day):
+                return term
+        return self.term
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,8 @@ class Cycle:
     stop: int
     holds: tuple[int, ...]
     """Places of the holds that began before the stop."""
+    term: int
+    """Without extension."""
     extended: bool
     due_day: date
     is_last: bool
@@ -79,7 +91,9 @@ def day_of(second: int) -> date:
     return to_date(second // 86_400)
 
 
-def lives(paths: Paths, timeline: Timeline, terms: np.ndarray) -> Iterator[Life]:
+def lives(
+    paths: Paths, timeline: Timeline, terms: np.ndarray, windows: Sequence[SpecialWindow] = ()
+) -> Iterator[Life]:
     lengths = (paths != END).sum(axis=1).tolist()
     columns = zip(
         paths.tolist(),
@@ -90,7 +104,11 @@ def lives(paths: Paths, timeline: Timeline, terms: np.ndarray) -> Iterator[Life]
     )
     for row, (codes, seconds, term, announced) in enumerate(columns):
         path = tuple(STATUS_IDS[code] for code in codes[: lengths[row]])
-        yield Life(row, path, tuple(seconds[: lengths[row]]), term, announced)
+        own = tuple(
+            (to_date(window.first_day), to_date(window.last_day), int(window.term[row]))
+            for window in windows
+        )
+        yield Life(row, path, tuple(seconds[: lengths[row]]), term, announced, own)
 
 
 def cycles(life: Life, stop_status: str) -> Iterator[Cycle]:
@@ -101,11 +119,12 @@ def cycles(life: Life, stop_status: str) -> Iterator[Cycle]:
         stop = life.path.index(stop_status, start, end)
         holds = tuple(place for place in range(start, stop) if life.path[place] == "ON_HOLD")
         extended = number == 0 and life.announced > 0
-        term = life.term * (2 if extended else 1)
+        term = life.term_of(days[start], days[stop])
+        full = term * (2 if extended else 1)
         paused = 0
         for place in holds:
-            if days[place] <= add_business_days(days[start], term + paused):
+            if days[place] <= add_business_days(days[start], full + paused):
                 paused += business_days_between(days[place], days[place + 1])
-        due_day = add_business_days(days[start], term + paused)
+        due_day = add_business_days(days[start], full + paused)
         is_last = end == len(life.path)
-        yield Cycle(life, number, start, stop, holds, extended, due_day, is_last)
+        yield Cycle(life, number, start, stop, holds, term, extended, due_day, is_last)

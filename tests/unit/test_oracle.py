@@ -16,6 +16,7 @@ import pytest
 from tests.oracle import calendar, metrics
 from tests.oracle.builder import RawEvent, ticket_events, write_lake
 from tests.oracle.curation import (
+    Rules,
     assert_same_table,
     build_silver,
     parse_events,
@@ -45,7 +46,7 @@ def silver(*stories: str, until: str | None = None, stop: Any = "CLOSED", **opti
     lines = chain.from_iterable(
         ticket_events(story, ticket=n, **options) for n, story in enumerate(stories, start=1)
     )
-    return build_silver(parse_events(lines), TERMS, stop, day(until) if until else None)
+    return build_silver(parse_events(lines), Rules(TERMS, stop), day(until) if until else None)
 
 
 def run(*stories: str, until: str | None = None, stop: Any = "CLOSED") -> metrics.Run:

@@ -5,7 +5,8 @@ of a few extreme values; the promises of the timeline hold all the same.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from functools import cache
 
 import numpy as np
@@ -24,7 +25,7 @@ from pqrs_kedro.domain.statuses import MAX_PATH_LENGTH
 from pqrs_kedro.pipelines.synthesis.calibration import calibrate_median
 from pqrs_kedro.pipelines.synthesis.paths import END, ORDINARY, TRANSFERRED, has_withdrawal, walk
 from pqrs_kedro.pipelines.synthesis.response import response_ratio
-from pqrs_kedro.pipelines.synthesis.segments import Cases, CycleDraws
+from pqrs_kedro.pipelines.synthesis.segments import Cases, CycleDraws, SpecialWindow
 from pqrs_kedro.pipelines.synthesis.timeline import Timeline, build_timeline
 
 TICKETS = 4000
@@ -37,19 +38,25 @@ QUANTILES = (LEAST, 1e-3, 0.5, 0.7, 0.9, 1 - 1e-4)
 PROFILE_TERMS = (8, 10, 15, 20, 30)
 # Parameters allow 1 to 60 days; under five, where two holds do not fit, only order is promised.
 OTHER_TERMS, SHORT_TERMS = (5, 6, 7, 60), (1, 2, 3, 4)
-Case = tuple[str, float, tuple[int, ...]]
+# Special terms, as a factor on the ordinary one: in a window that one day lies between it and the
+# next, and for every second term in that one only.
+WINDOWS = (("2020-03-28", "2020-09-29", 2.0), ("2020-10-01", "2020-11-15", 1.2))
+Window = tuple[str, str, float]
+Case = tuple[str, float, tuple[int, ...], tuple[Window, ...]]
 CASES = [
-    pytest.param((name, rate, terms), id=f"{name}_{label}")
+    pytest.param((name, rate, terms, windows), id=f"{name}_{label}")
     for name in PROFILES
-    for label, rate, terms in (
-        ("rate_of_2_pct", 0.02, PROFILE_TERMS),
-        ("rate_of_40_pct", 0.40, PROFILE_TERMS),
-        ("other_terms", 0.095, OTHER_TERMS),
+    for label, rate, terms, windows in (
+        ("rate_of_2_pct", 0.02, PROFILE_TERMS, ()),
+        ("rate_of_40_pct", 0.40, PROFILE_TERMS, ()),
+        ("other_terms", 0.095, OTHER_TERMS, ()),
+        ("special_terms", 0.40, PROFILE_TERMS, WINDOWS),
+        ("other_special_terms", 0.095, OTHER_TERMS, WINDOWS),
     )
 ]
 ALL_CASES = [
     *CASES,
-    *(pytest.param((name, 0.095, SHORT_TERMS), id=f"{name}_short_terms") for name in PROFILES),
+    *(pytest.param((name, 0.095, SHORT_TERMS, ()), id=f"{name}_short_terms") for name in PROFILES),
 ]
 
 Made = tuple[Cases, CycleDraws, Timeline, np.ndarray]
@@ -58,7 +65,7 @@ Made = tuple[Cases, CycleDraws, Timeline, np.ndarray]
 @cache
 def extreme_tickets(case: Case) -> Made:
     """Cases, draws, timeline and resolution of tickets with extreme draws."""
-    name, rate, terms = case
+    name, rate, terms, windows = case
     facts = profile(name)
     random = np.random.Generator(np.random.Philox(key=int(1000 * rate)))
     resolution = random.choice([ORDINARY, TRANSFERRED, 2], TICKETS, p=[0.7, 0.2, 0.1])
@@ -78,6 +85,7 @@ def extreme_tickets(case: Case) -> Made:
         transferred=resolution == TRANSFERRED,
         extended=eligible & (random.random(TICKETS) < 0.5),
     )
+    cases = replace(cases, windows=special_windows(cases.term, windows))
     draws = CycleDraws(
         ratio=response_ratio(facts.response, median, quantile, hurry),
         quantile=quantile,
@@ -89,10 +97,21 @@ def extreme_tickets(case: Case) -> Made:
     return cases, draws, timeline, resolution
 
 
+def special_windows(term: np.ndarray, windows: tuple[Window, ...]) -> tuple[SpecialWindow, ...]:
+    """Windows of special terms; in all but the last, every second term stays the ordinary one."""
+    found = []
+    for number, (first, last, factor) in enumerate(windows, start=1):
+        special = np.ceil(factor * term).astype(np.int64)
+        keeps = (np.unique(term, return_inverse=True)[1] % 2 == 1) & (number < len(windows))
+        days = [day_number(date.fromisoformat(day)) for day in (first, last)]
+        found.append(SpecialWindow(*days, np.where(keeps, 0, special)))
+    return tuple(found)
+
+
 @cache
 def lives_of(case: Case) -> Sequence[Life]:
     cases, _, timeline, _ = extreme_tickets(case)
-    return list(lives(cases.path, timeline, cases.term))
+    return list(lives(cases.path, timeline, cases.term, cases.windows))
 
 
 @cache

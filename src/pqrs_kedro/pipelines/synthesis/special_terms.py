@@ -14,7 +14,15 @@ import numpy as np
 from pqrs_kedro.domain.calendar import SECONDS_PER_DAY
 from pqrs_kedro.pipelines.synthesis.codes import RADICATED, REOPENED
 from pqrs_kedro.pipelines.synthesis.paths import END
-from pqrs_kedro.pipelines.synthesis.segments import CYCLES, Bool, Cases, Int, SpecialWindow, Steps
+from pqrs_kedro.pipelines.synthesis.segments import (
+    CYCLES,
+    Bool,
+    Cases,
+    Int,
+    SpecialWindow,
+    Steps,
+    rows_of,
+)
 
 
 @dataclass(frozen=True)
@@ -62,9 +70,8 @@ def add_changes(
         is_open &= (window.term > 0) & (step[:, cycle] == 0)
         is_open &= ~np.logical_or.reduce([w.holds_on(start) for w in cases.windows])
         members = np.flatnonzero(is_open)
-        step[members, cycle] = _first_step(
-            in_cycle[members], steps.shared[members], entered[members] >= second
-        )
+        after = in_cycle[members] & (entered[members] >= second)
+        step[members, cycle] = _first_step(after, rows_of(steps, members))
         term[members, cycle] = window.term[members]
         since[members, cycle] = second
     affected = np.flatnonzero((step != changes.step).any(axis=1))
@@ -76,12 +83,12 @@ def _instant(entered: Int, chosen: Bool) -> Int:
     return np.asarray((entered * chosen).sum(axis=1))
 
 
-def _first_step(in_cycle: Bool, shared: Bool, after: Bool) -> Int:
-    """The cycle's first step on or after an instant, or the last that its ratio can be met with.
+def _first_step(after: Bool, steps: Steps) -> Int:
+    """The cycle's first step on or after the window's first day.
 
-    Where the clock stops at CLOSED, only the closing itself may be left: then the answer before it
-    moves, as the time from there to the closing keeps its length.
+    Where only a closing is left that still counts, its answer moves too: the time from the answer
+    to the closing keeps its length, so the ratio could not be met otherwise.
     """
-    first = np.argmax(in_cycle & after, axis=1)
-    last_shared = in_cycle.shape[1] - 1 - np.argmax((in_cycle & shared)[:, ::-1], axis=1)
-    return np.minimum(first, last_shared)
+    first, row = np.argmax(after, axis=1), np.arange(len(after))
+    only_closing = steps.close[row, first] & steps.counts[row, first] & steps.shared[row, first - 1]
+    return np.asarray(first - only_closing)
