@@ -1,20 +1,23 @@
-"""The project's own commands, found by Kedro: `kedro reproduce | accept | warehouse`."""
+"""The project's own commands: `kedro reproduce | accept | calendar-change | warehouse`."""
 
 import os
 import sys
+from datetime import date, datetime
 from pathlib import Path
 from typing import NoReturn
 
 import click
 from kedro.framework.cli.utils import env_option
 from kedro.framework.startup import bootstrap_project
+from kedro.io.core import DatasetError
 from kedro.utils import find_kedro_project
 from rich.console import Console
 from rich.table import Table
 
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput, check_run_id
-from pqrs_kedro.run.config_loader import project_lake
+from pqrs_kedro.run.calendar_report import FORMATS, write_impact
+from pqrs_kedro.run.config_loader import project_lake, project_parameters
 from pqrs_kedro.run.manifest import RunNotFound, read_run
 from pqrs_kedro.warehouse.commands import warehouse
 
@@ -82,6 +85,69 @@ def accept(run_id: str, env: str | None) -> None:
         mark = "PASS" if item.holds else "FAIL"
         _console().print(f"criterion {item.number}  {mark}  {item.text}: {item.finding}")
     sys.exit(0 if all(item.holds for item in criteria) else 1)
+
+
+_DATE = click.DateTime(formats=["%Y-%m-%d"])
+
+
+@cli.command("calendar-change")
+@click.argument("run_id")
+@click.option("--as-of", type=_DATE, help="The law of this day: changes promulgated up to it.")
+@click.option("--add", type=_DATE, multiple=True, help="A further day that does not count.")
+@click.option("--remove", type=_DATE, multiple=True, help="A holiday that counts all the same.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default=FORMATS[0],
+    show_default=True,
+    help="How the cycles are listed.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="File for the list, all of it; the summary stays on the screen.",
+)
+@env_option
+def calendar_change(
+    run_id: str,
+    as_of: datetime | None,
+    add: tuple[datetime, ...],
+    remove: tuple[datetime, ...],
+    form: str,
+    output: Path | None,
+    env: str | None,
+) -> None:
+    """Say what another calendar would make of the due days and outcomes of RUN_ID.
+
+    Its SLA cycles are measured again from its events; the run stays as it is. One row per ticket
+    and cycle that changes, then a summary. Without --as-of, --add and --remove the other calendar
+    is that of the law before its latest change; where the run has that one, of the law as it is
+    now.
+
+    Example: kedro calendar-change r20260224T101530Z-3fa9c1 --as-of 2026-05-31
+    """
+    from pqrs_kedro.run.calendar_change import Question, calendar_impact
+    from pqrs_kedro.run.engine import ENGINE
+
+    if output is not None and not output.absolute().parent.is_dir():
+        _refuse(f"--output: the folder of {str(output)!r} does not exist")
+    question = Question(_day(as_of), [*map(datetime.date, add)], [*map(datetime.date, remove)])
+    project, store = _open(run_id, env)
+    try:
+        run = read_run(store, run_id)
+        changes = project_parameters(project, env).calendar.changes
+        with Console(stderr=True).status("measuring the cycles with both calendars ..."):
+            impact = calendar_impact(store, run, changes, question)
+    except (RunNotFound, InvalidInput, DatasetError) as error:
+        _refuse(str(error))
+    finally:
+        ENGINE.close()
+    write_impact(impact, form, output)
+
+
+def _day(instant: datetime | None) -> date | None:
+    return None if instant is None else instant.date()
 
 
 def _open(run_id: str, env: str | None) -> tuple[Path, Store]:

@@ -2,12 +2,14 @@
 
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.oracle import calendar as oracle
+from tests.unit.scenarios import base_values, parameters
 
 from pqrs_kedro.domain import terms
 from pqrs_kedro.domain.calendar import (
@@ -100,6 +102,88 @@ def test_holidays_are_counted_up_to_and_including_the_day():
     before = CALENDAR.holiday_count(days[0] - 1)
     running = np.cumsum(CALENDAR.is_holiday_day(days))
     assert (CALENDAR.holiday_count(days) - before == running).all()
+
+
+# --- The law as of a day ------------------------------------------------------------------------
+
+LAW_DAY = date(2026, 7, 13)
+
+
+def as_of(day: str | None, **other: Any) -> BusinessCalendar:
+    """The calendar of conf/base on a day."""
+    calendar = base_values()["calendar"] | {"as_of": day, **other}
+    return parameters(calendar=calendar).business_calendar
+
+
+@pytest.mark.parametrize(
+    ("day", "counts"),
+    [
+        pytest.param("2026-05-31", True, id="the_day_before_it_was_promulgated"),
+        pytest.param("2026-06-01", False, id="the_day_it_was_promulgated"),
+        pytest.param("2015-01-01", True, id="long_before"),
+        pytest.param("2026-07-13", False, id="the_day_itself"),
+        pytest.param(None, False, id="now"),
+    ],
+)
+def test_a_holiday_is_one_from_the_promulgation_of_its_law_on(day: str | None, counts: bool):
+    assert bool(as_of(day).is_business_day(day_number(LAW_DAY))) is counts
+
+
+def test_before_the_law_its_holiday_of_every_year_counts_and_nothing_else_changes():
+    before = {*as_of("2026-05-31").holidays}
+    law_days = {oracle.chiquinquira(year) for year in range(2026, 2041)}
+    assert {*CALENDAR.holidays} - before == law_days
+    assert before < {*CALENDAR.holidays}
+    assert as_of("2026-06-01").holidays == CALENDAR.holidays
+
+
+def test_every_day_before_the_law_is_counted_as_the_oracle_counts_it():
+    days = oracle.days_from_to(date(2026, 1, 1), date(2028, 12, 31))
+    law_days = [oracle.chiquinquira(year) for year in (2026, 2027, 2028)]
+    with oracle.other_days(counting=law_days):
+        expected = [oracle.is_business_day(day) for day in days]
+    assert as_of("2026-05-31").is_business_day([day_number(d) for d in days]).tolist() == expected
+    assert expected != [oracle.is_business_day(day) for day in days]
+
+
+def test_due_days_beyond_the_new_holiday_move_by_one_business_day():
+    starts = np.arange(number("2026-06-01"), number("2026-07-20"))
+    for term in (8, 10, 15, 20, 30):
+        old, new = (
+            terms.due_day(calendar, starts, term) for calendar in (as_of("2026-05-31"), CALENDAR)
+        )
+        for start, before, after in zip(starts, old, new, strict=True):
+            crosses = to_date(int(start)) < LAW_DAY <= to_date(int(before))
+            moved = oracle.add_business_days(to_date(int(before)), 1)
+            assert to_date(int(after)) == (moved if crosses else to_date(int(before)))
+
+
+@pytest.mark.parametrize("day", ["2026-05-31", "2026-06-01", None])
+def test_a_term_that_ends_before_the_new_holiday_is_the_same_by_every_law(day: str | None):
+    assert to_date(int(terms.due_day(as_of(day), number("2026-03-27"), 15))) == date(2026, 4, 21)
+
+
+def test_days_of_ones_own_count_or_do_not():
+    own = as_of("2026-05-31", added=["2026-12-24", "2026-03-28"], removed=["2026-12-08"])
+    changed = [day for day in (date(2026, 12, 8), date(2026, 12, 24), date(2026, 3, 28))]
+    assert own.is_business_day([day_number(d) for d in changed]).tolist() == [True, False, False]
+    assert own.is_holiday_day([day_number(d) for d in changed]).tolist() == [False, True, True]
+    with oracle.other_days(
+        [date(2026, 12, 8), LAW_DAY], not_counting=[date(2026, 12, 24), date(2026, 3, 28)]
+    ):
+        expected = oracle.add_business_days(date(2026, 7, 1), 120)
+    assert to_date(int(own.add_business_days(number("2026-07-01"), 120))) == expected
+
+
+def test_of_two_holidays_on_one_date_the_other_remains():
+    # On 1 July 2019 both the Sacred Heart and Saints Peter and Paul were kept.
+    day = date(2019, 7, 1)
+    one = colombian_calendar(without=(("Sagrado Corazón", 2015),))
+    both = colombian_calendar(without=(("Sagrado Corazón", 2015), ("San Pedro y San Pablo", 2015)))
+    assert day in one.holidays
+    assert day not in both.holidays
+    later = colombian_calendar(without=(("Sagrado Corazón", 2020), ("San Pedro y San Pablo", 2020)))
+    assert day in later.holidays
 
 
 # --- Terms --------------------------------------------------------------------------------------
@@ -314,9 +398,12 @@ def test_equal_calendars_have_one_fingerprint_whatever_the_order_of_their_dates(
         ),
         pytest.param(calendar_of([CHRISTMAS, date(2027, 1, 2)], "1.0"), id="another_date"),
         pytest.param(calendar_of([CHRISTMAS, NEW_YEAR], "1.1"), id="another_version"),
+        pytest.param(
+            calendar_of([CHRISTMAS, NEW_YEAR], "1.0", date(2026, 5, 31)), id="the_law_of_a_day"
+        ),
     ],
 )
-def test_a_fingerprint_changes_with_a_date_or_the_version(other: BusinessCalendar):
+def test_a_fingerprint_changes_with_a_date_the_version_or_the_law(other: BusinessCalendar):
     assert other.fingerprint != calendar_of([CHRISTMAS, NEW_YEAR], "1.0").fingerprint
 
 

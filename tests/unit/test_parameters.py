@@ -134,6 +134,7 @@ DOCUMENT = "profiles.documento_v1"
     [
         pytest.param("sed", ["seed", "date_min", "volume_scale"], id="top_level"),
         pytest.param("engine.thread", ["threads", "memory_limit"], id="engine"),
+        pytest.param("calendar.asof", ["as_of", "changes", "added", "removed"], id="calendar"),
         pytest.param(f"{DOCUMENT}.volum", ["volume", "types", "stop_status"], id="profile"),
         pytest.param(f"{DOCUMENT}.volume.per_dya", ["per_day", "holiday"], id="volume"),
         pytest.param(
@@ -261,6 +262,169 @@ def test_a_profile_that_is_not_chosen_is_checked_too():
     assert refused_value("profiles.ley1755.stop_status", "X").startswith("profiles.ley1755")
 
 
+# --- The calendar -------------------------------------------------------------------------------
+
+ROSARIO = "Día de Nuestra Señora del Rosario de Chiquinquirá"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        pytest.param(
+            "removed", ["2026-07-14"], "calendar.removed: 2026-07-14 is no holiday", id="no_holiday"
+        ),
+        pytest.param(
+            "removed", ["2026-03-28"], "calendar.removed: 2026-03-28 is no holiday", id="a_saturday"
+        ),
+        pytest.param(
+            "added", ["2026-12-24", "2026-07-13"],
+            "calendar.added: 2026-07-13 is a holiday already", id="a_holiday",
+        ),
+        pytest.param(
+            "added", ["2026-12-24", "2026-12-24"], "calendar.added: 2026-12-24 is given twice",
+            id="twice",
+        ),
+        pytest.param(
+            "added", ["2014-12-31"],
+            "calendar.added.0: '2014-12-31': outside the calendar, 2015-01-01 to 2040-12-31",
+            id="before_the_calendar",
+        ),
+        pytest.param(
+            "removed", ["2026-12-25", "2041-01-01"],
+            "calendar.removed.1: '2041-01-01': outside the calendar, 2015-01-01 to 2040-12-31",
+            id="after_the_calendar",
+        ),
+    ],
+)  # fmt: skip
+def test_a_day_that_changes_nothing_or_lies_outside_is_refused(
+    name: str, value: list[str], message: str
+):
+    assert refused_value(f"calendar.{name}", value) == message
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        pytest.param("as_of", "mayo", "calendar.as_of: 'mayo'", id="as_of_in_words"),
+        pytest.param("added", "2026-12-24", "calendar.added: ", id="no_list"),
+        pytest.param("added", ["Navidad"], "calendar.added.0: 'Navidad'", id="a_name"),
+    ],
+)
+def test_what_is_no_date_is_refused(path: str, value: Any, said: str):
+    assert refused_value(f"calendar.{path}", value).startswith(said)
+
+
+def change(**other: Any) -> list[dict[str, Any]]:
+    """The legal change of conf/base, some of it replaced."""
+    (known,) = base_values()["calendar"]["changes"]
+    return [known | other]
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        pytest.param({"holiday": "Día de la Bandera"}, "no holiday of 2026; those are ", id="name"),
+        pytest.param({"first_year": 2025}, "no holiday of 2025; those are ", id="year"),
+        pytest.param({"first_year": 2041}, "less than or equal to 2040", id="year_outside"),
+        pytest.param({"law": ""}, "at least 1 character", id="no_law"),
+        pytest.param({"promulgated": "ayer"}, "'ayer'", id="day_of_promulgation"),
+    ],
+)
+def test_a_change_names_a_holiday_that_the_package_has(other: dict[str, Any], said: str):
+    message = refused_value("calendar.changes", change(**other))
+    (name,) = other
+    named = "holiday" if said.startswith("no holiday") else name
+    assert message.startswith(f"calendar.changes.0.{named}: ")
+    assert said in message
+
+
+def test_an_unknown_name_in_a_change_is_refused_with_the_names_known_there():
+    message = refused_value("calendar.changes", change(year=2026))
+    known = "first_year, holiday, law, promulgated"
+    assert message == f"calendar.changes.0.year: unknown parameter; known here: {known}"
+
+
+def test_what_is_added_or_removed_is_measured_by_the_law_of_the_day():
+    # On 31 May the 13th of July was a day like any other: it can be added, and not removed.
+    values = values_with("calendar.as_of", "2026-05-31")
+    values["calendar"]["added"] = ["2026-07-13"]
+    typed = parse_parameters(values)
+    assert typed.business_calendar.holidays == parameters().business_calendar.holidays
+    values["calendar"]["added"], values["calendar"]["removed"] = [], ["2026-07-13"]
+    assert refusal(values) == "calendar.removed: 2026-07-13 is no holiday"
+
+
+def test_the_calendar_is_made_once_for_equal_laws():
+    assert parameters().business_calendar is parameters(seed=7).business_calendar
+
+
+# --- Special terms ------------------------------------------------------------------------------
+
+LAW = "profiles.ley1755"
+
+
+def test_the_window_of_the_decree_is_configured():
+    (window,) = parameters(profile="ley1755").chosen_profile.special_terms
+    assert (window.first_day, window.last_day) == (date(2020, 3, 28), date(2022, 5, 17))
+    types = parameters(profile="ley1755").chosen_profile.types
+    special = {code: (types[code].term_business_days, days) for code, days in window.terms.items()}
+    others = [code for code in types if code not in ("CONSULTA", "SOLICITUD_INFORMACION")]
+    assert special == {
+        "CONSULTA": (30, 35),
+        "SOLICITUD_INFORMACION": (10, 20),
+        **dict.fromkeys(others, (15, 30)),
+    }
+    assert parameters().chosen_profile.special_terms == ()
+
+
+def window(**other: Any) -> dict[str, Any]:
+    terms = {"PETICION": 30}
+    days = {"first_day": "2020-03-28", "last_day": "2022-05-17"}
+    return {"source": "a law", **days, "terms": terms, **other}
+
+
+@pytest.mark.parametrize(
+    ("windows", "said"),
+    [
+        pytest.param(
+            [window(terms={"PETITION": 30})], "special_terms: 'PETITION' is no type", id="type"
+        ),
+        pytest.param(
+            [window(terms={"PETICION": 14})],
+            "special_terms: PETICION: 14 is less than the ordinary term, 15", id="shorter",
+        ),
+        pytest.param([window(terms={})], "special_terms.0.terms: ", id="no_terms"),
+        pytest.param(
+            [window(terms={"PETICION": 61})], "special_terms.0.terms.PETICION: 61", id="too_long"
+        ),
+        pytest.param(
+            [window(last_day="2020-03-27")],
+            "special_terms.0: last_day: 2020-03-27 is before first_day 2020-03-28", id="reversed",
+        ),
+        pytest.param(
+            [window(first_day="2014-12-31")],
+            "special_terms.0.first_day: '2014-12-31': outside the calendar", id="too_early",
+        ),
+        pytest.param(
+            [window(), window(first_day="2022-05-17", last_day="2023-01-01")],
+            "special_terms: windows must not overlap: 2020-03-28 to 2022-05-17, "
+            "2022-05-17 to 2023-01-01", id="overlap",
+        ),
+        pytest.param([window(source="")], "special_terms.0.source: ", id="no_source"),
+    ],
+)  # fmt: skip
+def test_an_impossible_window_is_refused(windows: list[dict[str, Any]], said: str):
+    message = refused_value(f"{LAW}.special_terms", windows)
+    assert message.startswith(f"{LAW}.{said}")
+
+
+def test_windows_are_taken_in_order_of_time():
+    later = window(first_day="2022-05-18", last_day="2023-01-01", terms={"QUEJA": 15})
+    values = values_with(f"{LAW}.special_terms", [later, window()])
+    found = parse_parameters(values).profiles["ley1755"].special_terms
+    assert [item.first_day.year for item in found] == [2020, 2022]
+
+
 # --- The identity of the configuration ----------------------------------------------------------
 
 
@@ -276,6 +440,11 @@ def hash_of(values: dict[str, Any]) -> str:
         pytest.param("profile", "ley1755", id="profile"),
         pytest.param(f"{DOCUMENT}.volume.per_day", 1151, id="a_fact_of_the_profile"),
         pytest.param(f"{DOCUMENT}.segments.on_hold.sigma", 0.81, id="a_deep_fact"),
+        pytest.param("calendar.as_of", "2026-05-31", id="the_law_of_a_day"),
+        pytest.param("calendar.as_of", "2026-06-01", id="the_law_of_a_day_that_is_the_same"),
+        pytest.param("calendar.added", ["2026-12-24"], id="an_added_day"),
+        pytest.param("calendar.removed", ["2026-12-25"], id="a_removed_day"),
+        pytest.param(f"{DOCUMENT}.special_terms", [window()], id="special_terms"),
     ],
 )
 def test_a_parameter_that_can_change_the_data_changes_the_configurations_hash(

@@ -12,7 +12,7 @@ from typing import Any
 from kedro.config import OmegaConfigLoader
 
 from pqrs_kedro.lake.store import Store, open_store
-from pqrs_kedro.parameters import check_run_id
+from pqrs_kedro.parameters import RunParameters, check_run_id, parse_parameters
 
 RUN_ID_VARIABLE = "PQRS_RUN_ID"
 # No run has this id: a new one always has a time or is given by name.
@@ -37,8 +37,20 @@ class RunConfigLoader(OmegaConfigLoader):
 
 def project_lake(project: Path, env: str | None = None) -> Store:
     """The lake of a project, as its configuration names it in an environment."""
-    loader = RunConfigLoader(project / "conf", env, base_env="base", default_run_env="local")
-    return open_store(loader["globals"]["lake_root"], project)
+    return open_store(_loader(project, env)["globals"]["lake_root"], project)
+
+
+def project_parameters(project: Path, env: str | None = None) -> RunParameters:
+    """The parameters of a run that is told nothing.
+
+    Raises:
+        InvalidInput: the project's configuration is not allowed.
+    """
+    return parse_parameters(dict(_loader(project, env)["parameters"]) | {"run_id": None})
+
+
+def _loader(project: Path, env: str | None) -> RunConfigLoader:
+    return RunConfigLoader(project / "conf", env, base_env="base", default_run_env="local")
 
 
 def _default_run_id(project: Path, env: str | None) -> str:
