@@ -34,7 +34,7 @@ def objects(
             assert (item.source, item.day) not in found
             content = item.content().to_pybytes()
             found[item.source, item.day] = content
-            assert content.count(b"\n") == len(item.lines) > 0
+            assert content.count(b"\n") == item.rows > 0
     return found
 
 

@@ -42,5 +42,5 @@ def _regenerate(manifest: dict[str, Any]) -> dict[str, LakeObject]:
     for item in (item for objects in generated for item in objects):
         key = logical_key(raw_key(item.source, item.day, manifest["run_id"]))
         content = item.content()
-        found[key] = LakeObject(key, len(item.lines), content.size, sha256_hex(content))
+        found[key] = LakeObject(key, item.rows, content.size, sha256_hex(content))
     return found

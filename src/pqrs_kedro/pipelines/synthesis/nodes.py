@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from pqrs_kedro.parameters import parse_parameters
-from pqrs_kedro.pipelines.synthesis.generator import RawObject, generate_raw_objects
+from pqrs_kedro.pipelines.synthesis.generator import generate_raw_objects
+from pqrs_kedro.pipelines.synthesis.raw_objects import RawObject
 from pqrs_kedro.pipelines.synthesis.scenario import build_scenario
 
 
