@@ -26,7 +26,7 @@ from pqrs_kedro.pipelines.synthesis.payloads import (
     Payloads,
     files_json,
 )
-from pqrs_kedro.pipelines.synthesis.pieces import Int, Pieces, Runs, Sheet
+from pqrs_kedro.pipelines.synthesis.pieces import Int, Numbers, Pieces, Runs, Sheet
 from pqrs_kedro.pipelines.synthesis.speech import Speech
 from pqrs_kedro.pipelines.synthesis.tickets import TicketBatch
 
@@ -41,6 +41,7 @@ _SPOKEN: Final = {
 _FILE_TYPES: Final = ("pdf", "pdf", "pdf", "jpg", "jpg", "png", "docx", "xlsx")
 _FILE_MEDIAN_KB: Final = 350.0
 _GRADES: Final = 5
+_CONFIDENCE: Final = (70, 98)  # of a transcript, in hundredths
 _EMAIL, _WEBFORM, _CHAT, _CALL = (
     CHANNEL_IDS.index(name) for name in ("email", "webform", "chat", "call")
 )
@@ -51,41 +52,38 @@ _DETAIL_SECONDS: Final = (20, 60)
 _HANDOFF_SECONDS: Final = (3, 6)
 
 
-def write_payloads(sheet: Sheet, pieces: Pieces, events: EventTable, ids: Int, ts: Int) -> Int:
-    """Write on a sheet of events the payload of those in which something is said.
+class Contacts:
+    """The events of a batch in which something is said.
 
     Args:
-        sheet: one row per event, with everything that comes before the payload.
-        pieces: the batch's pieces.
         events: the events.
-        ids: piece number of each event's identifier.
-        ts: piece number of each event's instant.
-
-    Returns:
-        the places of the events that have a payload.
+        pieces: the batch's pieces.
     """
-    return _Contacts(sheet, pieces, events, ids, ts).write()
 
-
-class _Contacts:
-    """The events of a batch in which something is said."""
-
-    def __init__(
-        self, sheet: Sheet, pieces: Pieces, events: EventTable, ids: Int, ts: Int
-    ) -> None:
+    def __init__(self, events: EventTable, pieces: Pieces) -> None:
         self.events, self.batch, self.pieces = events, events.batch, pieces
-        self.ids, self.ts = ids, ts
         self.received = np.flatnonzero(events.status_to == RECEIVED)
+        self.knows_radicado = is_radicado_known(events)
         self.speech = Speech(self.batch, pieces)
-        subjects = pieces.column(pieces.gathered(self.speech.subjects()).series())
-        files = _files(self.batch)
-        self.payloads = Payloads(sheet, pieces, self.batch.frame, subjects, files)
+        self.subject = pieces.column(pieces.gathered(self.speech.subjects()).series())
         index = self.batch.draws.raw("chat/platform") % np.uint64(len(PLATFORMS))
         self.platform = index.astype(np.int64)
-        self.confidence = _seconds_between(self.batch, "call/asr", (70, 98))
+        self.confidence = _seconds_between(self.batch, "call/asr", _CONFIDENCE)
 
-    def write(self) -> Int:
-        """Write all payloads."""
+    def write(self, sheet: Sheet, ids: Numbers, ts: Numbers) -> Int:
+        """Write on a sheet of the events the payload of those in which something is said.
+
+        Args:
+            sheet: one row per event, with everything that comes before the payload.
+            ids: piece number of each event's identifier.
+            ts: piece number of each event's instant.
+
+        Returns:
+            the places of the events that have a payload.
+        """
+        self.ids, self.ts = ids, ts
+        files = _files(self.batch)
+        self.payloads = Payloads(sheet, self.pieces, self.batch.frame, self.subject, files)
         channel = self.batch.arrivals.channel
         for number, petition in (
             (_EMAIL, self._email),
@@ -104,11 +102,11 @@ class _Contacts:
     def _occasion(self, members: Int) -> Occasion:
         row = self.events.row[members]
         # RECEIVED comes first among the events of each ticket, and tickets are in order.
-        first = self.ids[self.received][row]
+        first = self.ids[self.received[row]]
         actor = self.events.actor[members]
         return Occasion(members, row, self.ids[members], first, self.ts[members], actor)
 
-    def _instants(self, at: Int) -> Int:
+    def _instants(self, at: Int) -> Numbers:
         return self.pieces.column(instants(at))
 
     # --- Petitions -----------------------------------------------------------------------------
@@ -142,7 +140,6 @@ class _Contacts:
 
     def _later(self, kind: str, members: Int) -> None:
         """One kind of message: by the ticket's channel, each with its own payload."""
-        known = is_radicado_known(self.events)
         channel = self.batch.arrivals.channel[self.events.row[members]]
         for number, message in (
             (_EMAIL, self.payloads.email_reply),
@@ -153,7 +150,8 @@ class _Contacts:
             at = self._occasion(members[channel == number])
             if len(at.event):
                 step, resolution = self.events.step[at.event], self.events.resolution[at.event]
-                text = self.speech.later(kind, at.row, step, known[at.event], resolution)
+                known = self.knows_radicado[at.event]
+                text = self.speech.later(kind, at.row, step, known, resolution)
                 message(at, text)
 
     def _chat_message(self, at: Occasion, text: Runs) -> None:

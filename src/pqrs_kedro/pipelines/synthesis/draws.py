@@ -34,14 +34,14 @@ def raw_blocks(
     seed: int, stream: str, blocks: Sequence[int], sizes: Sequence[int], column: int = 0
 ) -> Raw:
     """The draws of several blocks, one block after the other."""
-    generator = np.random.Philox(key=stream_key(seed, stream))
-    state = generator.state
+    philox = np.random.Philox(key=stream_key(seed, stream))
+    state = philox.state
     parts = [np.empty(0, dtype=np.uint64)]
     for block, size in zip(blocks, sizes, strict=True):
         # Moving one generator takes half the time of making one for each block.
         state["state"]["counter"][:] = (0, column, block, 0)
-        generator.state = state
-        parts.append(np.asarray(generator.random_raw(size), dtype=np.uint64))
+        philox.state = state
+        parts.append(np.asarray(philox.random_raw(size), dtype=np.uint64))
     return np.concatenate(parts)
 
 

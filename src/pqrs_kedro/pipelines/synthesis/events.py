@@ -91,7 +91,7 @@ class EventTable:
     @cached_property
     def _reopened_before(self) -> Bool:
         reopened = np.cumsum(self.batch.path == REOPENED, axis=1) > 0
-        in_path = np.minimum(self.step, MAX_PATH_LENGTH - 1)
+        in_path = np.minimum(self.step, reopened.shape[1] - 1)
         return np.asarray(reopened[self.row, in_path])
 
 
@@ -110,7 +110,7 @@ def _status_events(batch: TicketBatch) -> _Columns:
     row, step = np.nonzero(path != END)
     at = to_utc_microseconds(batch.timeline.entered[row, step]) + batch.micros[row, step]
     before = np.where(step > 0, path[row, step - 1], END)
-    bits = batch.draws.raw("event/id", MAX_PATH_LENGTH)[row, step]
+    bits = batch.draws.raw("event/id", path.shape[1])[row, step]
     return (np.full(len(row), STATUS), row, step, before, path[row, step], at, bits)
 
 

@@ -59,9 +59,7 @@ def _chunks(scenario: Scenario, days: range, most_days: int) -> list[range]:
     return [*chunks, range(start, days.stop)]
 
 
-def _batches(
-    scenario: Scenario, chunks: Sequence[Sequence[int]], workers: int
-) -> Iterator[Lines]:
+def _batches(scenario: Scenario, chunks: Sequence[Sequence[int]], workers: int) -> Iterator[Lines]:
     """The lines of each chunk, in order, a few chunks ahead of the reader."""
     with _executor(workers) as pool:
         jobs = (partial(generate_batch, scenario, chunk) for chunk in chunks)

@@ -1,5 +1,7 @@
-"""JSON as text columns: bytes are fixed, so key order, spaces and escapes are written, not left to
-an encoder."""
+"""JSON as text columns.
+
+Bytes are fixed: key order, spaces and escapes are written here, not left to an encoder.
+"""
 
 from collections.abc import Mapping
 

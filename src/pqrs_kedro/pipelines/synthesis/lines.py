@@ -8,18 +8,17 @@ from pqrs_kedro.domain.calendar import local_day
 from pqrs_kedro.domain.statuses import REPEATED, RESOLUTION_CODES, STATUS_IDS
 from pqrs_kedro.domain.terms import EXTENSION_FACTOR
 from pqrs_kedro.pipelines.synthesis.codes import CLASSIFIED, RADICATED, RESPONDED
-from pqrs_kedro.pipelines.synthesis.contacts import write_payloads
+from pqrs_kedro.pipelines.synthesis.contacts import Contacts
 from pqrs_kedro.pipelines.synthesis.events import (
     ACTORS,
     EVENT_TYPES,
     TERM_EXTENDED,
     EventTable,
     batch_events,
-    is_radicado_known,
 )
 from pqrs_kedro.pipelines.synthesis.identifiers import instants
 from pqrs_kedro.pipelines.synthesis.json_text import NULL, json_number, json_object, json_plain
-from pqrs_kedro.pipelines.synthesis.pieces import Int, Pieces, Sheet, Texts
+from pqrs_kedro.pipelines.synthesis.pieces import Int, Numbers, Pieces, Sheet, Texts
 from pqrs_kedro.pipelines.synthesis.raw_objects import Lines
 from pqrs_kedro.pipelines.synthesis.tickets import TicketBatch
 
@@ -40,6 +39,8 @@ def raw_lines(batch: TicketBatch) -> Lines:
 
 def _texts(events: EventTable, order: Int) -> Texts:
     pieces, sheet = Pieces(), Sheet(len(events.row))
+    # First, while there are few pieces: it gathers texts of its own.
+    contacts = Contacts(events, pieces)
     ids, ts = pieces.column(events.event_id), pieces.column(instants(events.at))
     ticket = _ticket_pieces(events.batch)
     sheet.write(
@@ -47,11 +48,11 @@ def _texts(events: EventTable, order: Int) -> Texts:
         ids,
         pieces.one_of([_head(kind) for kind in range(len(EVENT_TYPES))], events.kind),
         ts,
-        _tickets(events, ticket, pieces),
+        _tickets(events, ticket, contacts.knows_radicado, pieces),
         _moves(events, pieces),
         _attributes(events, ticket, pieces),
     )
-    spoken = write_payloads(sheet, pieces, events, ids, ts)
+    spoken = contacts.write(sheet, ids, ts)
     silent = np.ones(len(events.row), dtype=bool)
     silent[spoken] = False
     sheet.write(pieces.one_of(["}\n", "null}\n"], silent.astype(np.int64)))
@@ -75,22 +76,24 @@ def _ticket_pieces(batch: TicketBatch) -> pl.DataFrame:
     )
 
 
-def _tickets(events: EventTable, ticket: pl.DataFrame, pieces: Pieces) -> Int:
+def _tickets(
+    events: EventTable, ticket: pl.DataFrame, knows_radicado: NDArray[np.bool_], pieces: Pieces
+) -> Numbers:
     """Source, identifier and, once it is known, radicado of each event's ticket."""
     known, unknown = pieces.column(ticket["known"]), pieces.column(ticket["unknown"])
-    return np.where(is_radicado_known(events), known[events.row], unknown[events.row])
+    return np.where(knows_radicado, known[events.row], unknown[events.row])
 
 
 def _head(kind: int) -> str:
     return f'","event_type":"{EVENT_TYPES[kind]}","ts":"'
 
 
-def _moves(events: EventTable, pieces: Pieces) -> Int:
+def _moves(events: EventTable, pieces: Pieces) -> Numbers:
     """Actor and statuses of each event: few combinations, each written once."""
     width = len(_STATUS_NAMES)
     # END is -1 and takes the last name, null.
     moves = (events.actor * width + events.status_from % width) * width + events.status_to % width
-    numbers = np.zeros(len(ACTORS) * width * width, dtype=np.int64)
+    numbers = np.zeros(len(ACTORS) * width * width, dtype=np.int32)
     for move in np.flatnonzero(np.bincount(moves)):
         numbers[move] = pieces.literal(_move(int(move)))
     return numbers[moves]
@@ -105,9 +108,10 @@ def _move(move: int) -> str:
     return f',"actor_role":{shown[0]},"status_from":{shown[1]},"status_to":{shown[2]},"attributes":'
 
 
-def _attributes(events: EventTable, ticket: pl.DataFrame, pieces: Pieces) -> Int:
+def _attributes(events: EventTable, ticket: pl.DataFrame, pieces: Pieces) -> Numbers:
     """Attributes of each event, and the key of the payload that follows them."""
-    attributes = np.full(len(events.row), pieces.literal(_NO_ATTRIBUTES + _PAYLOAD))
+    nothing = pieces.literal(_NO_ATTRIBUTES + _PAYLOAD)
+    attributes = np.full(len(events.row), nothing, dtype=np.int32)
     for name, members in (
         ("radicated", events.status_to == RADICATED),
         ("classified", events.status_to == CLASSIFIED),

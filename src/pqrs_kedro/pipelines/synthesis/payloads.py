@@ -10,7 +10,6 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from pqrs_kedro.pipelines.synthesis.events import ACTORS
 from pqrs_kedro.pipelines.synthesis.json_text import (
@@ -20,7 +19,7 @@ from pqrs_kedro.pipelines.synthesis.json_text import (
     json_opening,
     json_plain,
 )
-from pqrs_kedro.pipelines.synthesis.pieces import Int, Part, Pieces, Runs, Sheet
+from pqrs_kedro.pipelines.synthesis.pieces import Int, Numbers, Part, Pieces, Runs, Sheet
 
 ENTITY_CODE: Final = 999  # no entity of the SDQS has it: the authority is invented
 CHANNEL_CODE: Final = {"email": 1, "webform": 2, "chat": 3, "call": 4}
@@ -40,17 +39,11 @@ class Occasion:
 
     event: Int
     row: Int
-    event_id: Int
-    first_event_id: Int
-    ts: Int
+    event_id: Numbers
+    first_event_id: Numbers
+    ts: Numbers
     actor: Int
     """Place in ACTORS of who speaks."""
-
-    def only(self, members: NDArray[np.bool_]) -> "Occasion":
-        """Some of the events."""
-        return Occasion(
-            *(getattr(self, name)[members] for name in self.__dataclass_fields__)  # in their order
-        )
 
 
 class Payloads:
@@ -69,7 +62,7 @@ class Payloads:
         sheet: Sheet,
         pieces: Pieces,
         tickets: pl.DataFrame,
-        subject: Int,
+        subject: Numbers,
         files: Mapping[str, pl.Series],
     ) -> None:
         self._sheet, self._pieces, self._subject = sheet, pieces, subject
@@ -121,7 +114,11 @@ class Payloads:
         )  # fmt: skip
 
     def chat(
-        self, at: Occasion, platform: Int, turns: Mapping[str, Runs], instants: Mapping[str, Int]
+        self,
+        at: Occasion,
+        platform: Int,
+        turns: Mapping[str, Runs],
+        instants: Mapping[str, Numbers],
     ) -> None:
         """The session up to the hand-over from the bot.
 
@@ -152,18 +149,18 @@ class Payloads:
             self._pieces.one_of(ends, csat),
         )  # fmt: skip
 
-    def _platform(self, platform: Int) -> Int:
+    def _platform(self, platform: Int) -> Numbers:
         heads = [f'","platform":"{name}","bot_handoff_at":' for name in PLATFORMS]
         return self._pieces.one_of(heads, platform)
 
-    def _author(self, actor: Int) -> Int:
+    def _author(self, actor: Int) -> Numbers:
         return self._pieces.one_of([f'","author":"{name}","text":"' for name in ACTORS], actor)
 
     def call(
         self,
         at: Occasion,
         texts: Mapping[str, Runs],
-        instants: Mapping[str, Int],
+        instants: Mapping[str, Numbers],
         confidence: Int,
     ) -> None:
         """The call in which the petition was made: citizen, then the agent who takes it.
@@ -182,20 +179,20 @@ class Payloads:
         )  # fmt: skip
 
     def call_message(
-        self, at: Occasion, text: Runs, instants: Mapping[str, Int], confidence: Int
+        self, at: Occasion, text: Runs, instants: Mapping[str, Numbers], confidence: Int
     ) -> None:
         """A later call on the case: one speaker's words."""
         self._call_head(at, instants)
         self._write(at, at.ts, self._author(at.actor), text, self._confidence(confidence), "[]}")
 
-    def _call_head(self, at: Occasion, instants: Mapping[str, Int]) -> None:
+    def _call_head(self, at: Occasion, instants: Mapping[str, Numbers]) -> None:
         self._write(
             at, '{"call_id":"', at.event_id, self._of["caller"][at.row], at.ts,
             '","answered_at":"', instants["answered"], '","ended_at":"', instants["ended"],
             '","disposition":"ATENDIDA","transcript":[{"at":"',
         )  # fmt: skip
 
-    def _confidence(self, hundredths: Int) -> Int:
+    def _confidence(self, hundredths: Int) -> Numbers:
         # Written as text: the same digits on every machine.
         ends = [f'"}}],"asr_confidence":0.{number:02d},"attachments":' for number in range(100)]
         return self._pieces.one_of(ends, hundredths)

@@ -15,42 +15,45 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 Int = NDArray[np.int64]
+# Numbers of pieces: half the memory of 64 bits, for the largest arrays that there are.
+Numbers = NDArray[np.int32]
+# How many literals a batch may have; the numbers of its other pieces begin behind them.
+_LITERALS = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Runs:
     """One run of piece numbers per row: `numbers` of all rows, `counts[i]` of them row i's."""
 
-    numbers: Int
+    numbers: Numbers
     counts: Int
 
 
 # The same piece in every row, one piece per row, or a run per row.
-Part: TypeAlias = int | Int | Runs
+Part: TypeAlias = int | Numbers | Runs
 
 
 class Pieces:
-    """The pieces of a batch, numbered from 0 in the order in which they are brought in."""
+    """The pieces of a batch: some literals, and columns of texts."""
 
     def __init__(self) -> None:
-        self._blocks: list[pa.Array] = []
-        self._size = 0
         self._literals: dict[str, int] = {}
+        self._blocks: list[pa.Array] = []
+        self._size = _LITERALS
         self._shared: dict[int, int] = {}
 
     def literal(self, text: str) -> int:
         """The number of a text, which is kept once."""
-        if text not in self._literals:
-            self._literals[text] = self._append(text_array([text]))
-        return self._literals[text]
+        return self._literals.setdefault(text, len(self._literals))
 
-    def one_of(self, texts: Sequence[str], choice: Int) -> Int:
+    def one_of(self, texts: Sequence[str], choice: Int) -> Numbers:
         """The numbers of texts chosen from a few, one per row."""
-        return np.array([self.literal(text) for text in texts], dtype=np.int64)[choice]
+        return np.array([self.literal(text) for text in texts], dtype=np.int32)[choice]
 
-    def column(self, texts: pl.Series) -> Int:
+    def column(self, texts: pl.Series) -> Numbers:
         """The numbers of a column's texts, one per row; null is the empty text."""
-        return np.arange(len(texts)) + self._append(text_array(texts))
+        first = self._append(text_array(texts))
+        return np.arange(first, first + len(texts), dtype=np.int32)
 
     def shared(self, array: pa.Array) -> int:
         """The number of the first text of an array, which is brought in once."""
@@ -65,9 +68,13 @@ class Pieces:
 
     def gathered(self, runs: Runs) -> "Texts":
         """The texts of the runs, one per row."""
+        if len(self._literals) > _LITERALS:
+            raise ValueError(f"{len(self._literals)} literals, more than {_LITERALS}")
+        unused = [""] * (_LITERALS - len(self._literals))
+        every = [text_array([*self._literals, *unused]), *self._blocks]
         numbers = pa.py_buffer(runs.numbers)
-        order = pa.Array.from_buffers(pa.int64(), len(runs.numbers), [None, numbers])
-        pieces = Texts.of(pa.concat_arrays(self._blocks).take(order))
+        order = pa.Array.from_buffers(pa.int32(), len(runs.numbers), [None, numbers])
+        pieces = Texts.of(pa.concat_arrays(every).take(order))
         return Texts(pieces.offsets[np.concatenate([[0], np.cumsum(runs.counts)])], pieces.data)
 
 
@@ -125,7 +132,8 @@ class Texts:
         content = self.content()
         if 2 * content.size >= self.bytes_held:
             return self
-        return self.moved(pa.py_buffer(content.to_pybytes()), is_in_file=False)
+        # A copy by NumPy, which releases Python's lock meanwhile.
+        return self.moved(pa.py_buffer(np.frombuffer(content, dtype=np.uint8).copy()), False)
 
     def moved(self, data: pa.Buffer, is_in_file: bool = True) -> "Texts":
         """The same texts in a buffer that holds their bytes and nothing else."""
@@ -158,7 +166,7 @@ class Sheet:
         ordered = counts[order]
         place = np.empty(self._height, dtype=np.int64)
         place[order] = np.cumsum(ordered) - ordered
-        numbers = np.empty(int(counts.sum()), dtype=np.int64)
+        numbers = np.empty(int(counts.sum()), dtype=np.int32)
         for rows, parts in self._strokes:
             where = _all_if_null(rows)
             place[where] = _put(numbers, place[where], parts)
@@ -173,7 +181,7 @@ def _length(part: Part) -> int | Int:
     return part.counts if isinstance(part, Runs) else 1
 
 
-def _put(numbers: Int, place: Int, parts: Sequence[Part]) -> Int:
+def _put(numbers: Numbers, place: Int, parts: Sequence[Part]) -> Int:
     """Write the parts from each row's place on; returns the places behind them."""
     place = place.copy()
     for part in parts:
@@ -190,7 +198,7 @@ def _put(numbers: Int, place: Int, parts: Sequence[Part]) -> Int:
 def joined(parts: Sequence[Runs]) -> Runs:
     """The rows of several runs, one after the other."""
     if not parts:
-        return Runs(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+        return Runs(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64))
     return Runs(
         np.concatenate([part.numbers for part in parts]),
         np.concatenate([part.counts for part in parts]),

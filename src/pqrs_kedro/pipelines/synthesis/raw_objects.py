@@ -70,8 +70,9 @@ class Lines:
     def compact(self) -> "Lines":
         """The same lines, without a buffer of which they fill less than half."""
         texts = self.texts.compact()
-        kept = (np.array(column) for column in (self.day, self.channel, self.at, self.tie))
-        return self if texts is self.texts else Lines(*kept, texts)
+        if texts is self.texts:
+            return self
+        return Lines(self.day.copy(), self.channel.copy(), self.at.copy(), self.tie.copy(), texts)
 
     def frame(self) -> pl.DataFrame:
         """The lines as a table, to look at: day, channel, at, tie, line."""
@@ -120,7 +121,9 @@ class Waiting:
         """Give out the objects of the days before a day (null: of all days)."""
         found: dict[tuple[int, int], list[Lines]] = {}
         for lines in self._lines:
-            for key, part in (lines if before is None else lines.before(before)).by_object().items():
+            for key, part in (
+                (lines if before is None else lines.before(before)).by_object().items()
+            ):
                 found.setdefault(key, []).append(part)
         kept = [] if before is None else [lines.since(before) for lines in self._lines]
         self._lines = _held([lines.compact() for lines in kept if len(lines)])

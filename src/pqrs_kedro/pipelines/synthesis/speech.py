@@ -83,7 +83,7 @@ class Speech:
         if step is not None:
             draws[:, 1:] = _vary(draws[:, 1:], step)
         quoted = {name: numbers[row] for name, numbers in self._quoted.items()}
-        quoted["external_id"] = np.where(knows_radicado, quoted["external_id"], -1)
+        quoted["external_id"] = np.where(knows_radicado, quoted["external_id"], np.int32(-1))
         situation = Situation(self._pqrs_type[row], self._topic[row], resolution, quoted)
         return speak(kind, situation, draws, self._pieces)
 

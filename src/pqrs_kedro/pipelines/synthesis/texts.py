@@ -18,7 +18,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pqrs_kedro.pipelines.synthesis.pieces import Pieces, Runs, joined, text_array
+from pqrs_kedro.pipelines.synthesis.pieces import Numbers, Pieces, Runs, joined, text_array
 from pqrs_kedro.pipelines.synthesis.text_grammar import (
     PLACEHOLDER,
     PQRS_TYPES,
@@ -99,7 +99,7 @@ class Situation:
     pqrs_type: Integers
     topic: Integers
     resolution: Integers
-    quoted: Mapping[str, Integers]
+    quoted: Mapping[str, Numbers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class _Rows:
     """Some rows: `cases` has shape (selectors, rows), `quoted` (quoted columns, rows)."""
 
     cases: Integers
-    quoted: Integers
+    quoted: Numbers
     draws: Draws
 
     def block(self, start: int) -> "_Rows":
@@ -134,7 +134,7 @@ def speak(
         raise ValueError(f"unknown text kind '{kind}'; the kinds are {', '.join(TEXT_KINDS)}")
     tables = _tables()
     height = len(draws)
-    none = np.full(height, -1, dtype=np.int64)
+    none = np.full(height, -1, dtype=np.int32)
     quoted = np.stack([situation.quoted.get(column, none) for column in QUOTED_COLUMNS])
     rows = _Rows(_cases(tables, situation, quoted, draws[:, 0]), quoted, draws)
     first = pieces.shared(tables.escaped if escaped else tables.literals)
@@ -167,9 +167,9 @@ def compose(kind: str, context: pl.DataFrame, draws: Draws) -> pl.Series:
     return pieces.gathered(spoken).series().rename(kind)
 
 
-def quoted_column(pieces: Pieces, column: pl.Series) -> Integers:
+def quoted_column(pieces: Pieces, column: pl.Series) -> Numbers:
     """A column as `Situation.quoted` takes it."""
-    return np.where(column.is_not_null().to_numpy(), pieces.column(column), -1)
+    return np.where(column.is_not_null().to_numpy(), pieces.column(column), np.int32(-1))
 
 
 def type_codes(column: pl.Series) -> Integers:
@@ -188,9 +188,7 @@ def _text_column(context: pl.DataFrame, column: str) -> pl.Series:
     return context[column].cast(pl.String)  # a column of nothing but nulls has no type of its own
 
 
-def _cases(
-    tables: _Tables, situation: Situation, quoted: Integers, facts: NDArray[np.uint64]
-) -> Integers:
+def _cases(tables: _Tables, situation: Situation, quoted: Numbers, facts: Draws) -> Integers:
     """The case of every selector in every row, shape (selectors, rows)."""
     cases = {
         "": np.zeros(len(facts), dtype=np.int64),
@@ -233,7 +231,7 @@ def _choices(draw: Draws, key: Draws | np.uint64, size: Integers) -> Integers:
 
 def _speak_block(tables: _Tables, kind: str, rows: _Rows, first_literal: int) -> Runs:
     tokens, owner = _expand(tables, kind, rows)
-    numbers = tokens + first_literal
+    numbers = (tokens + first_literal).astype(np.int32)
     places = np.flatnonzero(tokens >= _FIRST_QUOTED)
     numbers[places] = rows.quoted[tokens[places] - _FIRST_QUOTED, owner[places]]
     return Runs(numbers, np.bincount(owner, minlength=len(rows.draws)))
