@@ -249,6 +249,7 @@ class RunParameters(Model):
     seed: Annotated[int, BeforeValidator(_whole_number), Field(ge=0, lt=2**63)]
     date_min: date
     date_max: date
+    observe_until: date | None = None
     profile: str
     breach_rate: Annotated[float, Field(ge=BREACH_RATES[0], le=BREACH_RATES[1])]
     volume_scale: Annotated[float, Field(gt=0, le=100)]
@@ -258,10 +259,10 @@ class RunParameters(Model):
     days_per_chunk: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=31)] = 8
     engine: Engine = Engine()
 
-    @field_validator("date_min", "date_max")
+    @field_validator("date_min", "date_max", "observe_until")
     @classmethod
-    def _inside_calendar(cls, day: date) -> date:
-        if not FIRST_RUN_DAY <= day <= LAST_RUN_DAY:
+    def _inside_calendar(cls, day: date | None) -> date | None:
+        if day is not None and not FIRST_RUN_DAY <= day <= LAST_RUN_DAY:
             raise ValueError(f"outside the calendar, {FIRST_RUN_DAY} to {LAST_RUN_DAY}")
         return day
 
@@ -269,6 +270,10 @@ class RunParameters(Model):
     def _consistent(self) -> Self:
         if self.date_max < self.date_min:
             raise ValueError(f"date_max: {self.date_max} is before date_min {self.date_min}")
+        if self.observe_until is not None and self.observe_until < self.date_min:
+            raise ValueError(
+                f"observe_until: {self.observe_until} is before date_min {self.date_min}"
+            )
         if self.profile not in self.profiles:
             known = ", ".join(sorted(self.profiles))
             raise ValueError(f"profile: {self.profile!r} is not one of {known}")
@@ -287,6 +292,7 @@ class RunParameters(Model):
             "profile": self.chosen_profile.model_dump(mode="json"),
             "breach_rate": self.breach_rate,
             "volume_scale": self.volume_scale,
+            "observe_until": self.observe_until and self.observe_until.isoformat(),
         }
 
 

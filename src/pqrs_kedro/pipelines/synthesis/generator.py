@@ -1,8 +1,9 @@
-"""The generator: batches of reception days in, complete raw objects out, in bounded memory.
+"""The generator: batches of reception days in, complete objects out, in bounded memory.
 
 A ticket's events fall on its day of reception or later, so once all tickets received up to a day
 are generated, the raw objects of that day are complete. What is held back is the events of later
-days: a few weeks of volume, however long the run.
+days: a few weeks of volume, however long the run. Beside them goes the ledger of the truth, in
+parts that are complete too.
 """
 
 from collections import deque
@@ -23,6 +24,7 @@ from pqrs_kedro.domain.calendar import day_number, to_date
 from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.pipelines.synthesis.lines import raw_lines
 from pqrs_kedro.pipelines.synthesis.tickets import Scenario, build_batch
+from pqrs_kedro.pipelines.synthesis.truth import PartCutter, TruthPart, truth_rows
 
 # Within one process: Polars and NumPy release Python's lock for most of the work.
 _THREADS: Final = 2
@@ -41,40 +43,59 @@ class RawObject:
         return self.lines.to_arrow(compat_level=pl.CompatLevel.oldest()).buffers()[2]
 
 
-def generate_batch(scenario: Scenario, days: Sequence[int]) -> pl.DataFrame:
-    """All raw lines of the tickets received on `days` (columns: see `lines.raw_lines`)."""
-    return raw_lines(build_batch(scenario, days))
+@dataclass(frozen=True)
+class GeneratedBatch:
+    """The tickets received on some days."""
+
+    lines: pl.DataFrame
+    """All their raw lines (columns: see `lines.raw_lines`)."""
+    truth: pl.DataFrame
+    """What was decided of them (columns: see `truth.truth_rows`)."""
 
 
-def generate_raw_objects(
-    scenario: Scenario, first: date, last: date, days_per_chunk: int, workers: int
-) -> Iterator[list[RawObject]]:
-    """Raw objects of all tickets received from `first` to `last`, each list complete.
+def generate_batch(scenario: Scenario, days: Sequence[int]) -> GeneratedBatch:
+    """The tickets received on `days`."""
+    batch = build_batch(scenario, days)
+    return GeneratedBatch(raw_lines(batch), truth_rows(batch))
 
-    The objects do not depend on `days_per_chunk` nor on `workers`.
+
+def generate_objects(
+    scenario: Scenario,
+    first: date,
+    last: date,
+    days_per_chunk: int,
+    workers: int,
+    observe_until: date | None = None,
+) -> Iterator[tuple[list[RawObject], list[TruthPart]]]:
+    """Raw objects and ledger of all tickets received from `first` to `last`, each one complete.
+
+    They do not depend on `days_per_chunk` nor on `workers`. Objects of days after `observe_until`
+    are withheld, and so are tickets received later; the objects of earlier days stay as they are.
     """
-    days = range(day_number(first), day_number(last) + 1)
+    until = day_number(observe_until or date.max)
+    days = range(day_number(first), min(day_number(last), until) + 1)
     chunks = [days[start : start + days_per_chunk] for start in range(0, len(days), days_per_chunk)]
     pending: list[pl.DataFrame] = []
-    for chunk, frame in zip(chunks, _frames(scenario, chunks, workers), strict=True):
-        pending.append(frame)
+    ledger = PartCutter()
+    for chunk, batch in zip(chunks, _batches(scenario, chunks, workers), strict=True):
+        pending.append(batch.lines.filter(pl.col("day") <= until))
         complete = pl.concat([part.filter(pl.col("day") <= chunk[-1]) for part in pending])
         pending = [part.filter(pl.col("day") > chunk[-1]) for part in pending]
-        yield list(_objects(complete))
-    yield list(_objects(pl.concat(pending)))
+        yield list(_objects(complete)), ledger.add(batch.truth)
+    yield list(_objects(pl.concat(pending))), ledger.finish()
 
 
-def _frames(
+def _batches(
     scenario: Scenario, chunks: Sequence[Sequence[int]], workers: int
-) -> Iterator[pl.DataFrame]:
-    """The lines of each chunk, in order, a few chunks ahead of the reader."""
+) -> Iterator[GeneratedBatch]:
+    """Each chunk, in order, a few chunks ahead of the reader."""
     with _executor(workers) as pool:
         waiting = (partial(generate_batch, scenario, chunk) for chunk in chunks)
         running = deque(pool.submit(job) for job in islice(waiting, max(workers, _THREADS)))
         while running:
-            frame = running.popleft().result()
+            batch = running.popleft().result()
             running.extend(pool.submit(job) for job in islice(waiting, 1))
-            yield frame
+            yield batch
 
 
 def _executor(workers: int) -> Executor:
