@@ -27,7 +27,7 @@ from pqrs_kedro.run.engine import ENGINE, EngineSettings
 STAGES = ["synthesis", "ingestion", "curation", "metrics", "reporting"]
 # Both read the raw objects; the counts are a second reading that ingestion has no part in.
 RAW = {"raw_events", "raw_line_counts"}
-LAYERS = ["raw", "bronze", "silver", "gold", "quality"]
+LAYERS = ["raw", "truth", "bronze", "silver", "gold", "quality"]
 PIPELINES = register_pipelines()
 WHOLE: Pipeline = PIPELINES["__default__"]
 

@@ -30,7 +30,7 @@ ENTITIES = (
 @pytest.fixture(scope="module")
 def expected_silver(observed: Observed) -> dict[str, pd.DataFrame]:
     oracle = observed.oracle
-    return build_silver(oracle.events, oracle.terms, oracle.stop_status)
+    return build_silver(oracle.events, oracle.terms, oracle.stop_status, oracle.last_day)
 
 
 @pytest.mark.parametrize("name", ENTITIES)

@@ -28,6 +28,7 @@ _LAYERS: Final = {
     "silver": "Silver: curated entities and dimensions",
     "gold": "Gold: measures by day",
     "quality": "Quality: the checks of a run",
+    "truth": "Truth: what the generator decided, for validation only",
 }
 _NESTED: Final = {"messages": MESSAGE_TYPE, "attachments": ATTACHMENT_TYPE}
 _SPANISH: Final = {item.status_id: item.name for item in STATUSES} | {
@@ -37,7 +38,8 @@ _HEAD: Final = f"""\
 # Data dictionary
 
 Written by `{COMMAND}` from `src/pqrs_kedro/contracts`; change it there. The raw layer is described
-in [raw_events.md](raw_events.md), the measures in [metrics.md](metrics.md).
+in [raw_events.md](raw_events.md), the measures in [metrics.md](metrics.md), the layer truth in
+[ground_truth.md](ground_truth.md).
 
 Instants are UTC with microseconds. A day is a local day of America/Bogota. Partition columns lie in
 the object's path, not in the object; `month` and `day` there are text. An object's rows are ordered

@@ -32,6 +32,7 @@ ARROW_TYPES: Final[dict[str, pa.DataType]] = {
     "bool": pa.bool_(),
     "date": pa.date32(),
     "timestamp": pa.timestamp("us", tz="UTC"),
+    "instants": pa.list_(pa.timestamp("us", tz="UTC")),
     "messages": pa.list_(MESSAGE_TYPE),
     "attachments": pa.list_(ATTACHMENT_TYPE),
 }

@@ -9,6 +9,9 @@ from typing import Final
 
 from pqrs_kedro.contracts.columns import COLUMNS, Column
 
+# The layer of tables that lie in the run's own folder, beside its manifest.
+TRUTH: Final = "truth"
+
 
 @dataclass(frozen=True)
 class Table:
@@ -396,6 +399,40 @@ _QUALITY = (
     ),
 )
 
+# What the generator decided. No pipeline reads it: only validation holds silver against it.
+_TRUTH = (
+    Table(
+        name="ground_truth",
+        layer=TRUTH,
+        path="ground_truth",
+        grain="one row per ticket; month= is the local month of created_at",
+        primary_key=("ticket_id",),
+        partitions=_BY_MONTH,
+        required=("external_id", "pqrs_type", "priority"),
+        columns=(
+            "ticket_id",
+            "external_id",
+            "created_at",
+            "source_channel",
+            "pqrs_type",
+            "priority",
+            "geo_id",
+            "variant",
+            "status_instants",
+            "resolution_code",
+            "extended_at",
+            "is_reopened",
+            "is_first_cycle_late",
+            "is_second_cycle_late",
+            "is_last_cycle_late",
+            "first_cycle_ratio",
+            "second_cycle_ratio",
+            "defects",
+        ),
+        invariant="as many instants as statuses in the variant; late exactly when the ratio > 1",
+    ),
+)
+
 TABLES: Final[dict[str, Table]] = {
-    table.name: table for table in (*_BRONZE, *_SILVER, *_DIMENSIONS, *_GOLD, *_QUALITY)
+    table.name: table for table in (*_BRONZE, *_SILVER, *_DIMENSIONS, *_GOLD, *_QUALITY, *_TRUTH)
 }

@@ -20,7 +20,8 @@ from pqrs_kedro.run.identity import Fingerprint, versions
 
 CONTRACT_VERSION = "1.0"
 RAW = "raw_events"
-LAYERS = ("raw", "bronze", "silver", "gold", "quality")
+LEDGER = "ground_truth"
+LAYERS = ("raw", "truth", "bronze", "silver", "gold", "quality")
 
 
 def layer_of(dataset: str) -> str:

@@ -17,6 +17,7 @@ from kedro.runner import SequentialRunner
 from pqrs_kedro.lake.store import Store, open_store
 from pqrs_kedro.parameters import InvalidInput, RunParameters, check_run_id, parse_parameters
 from pqrs_kedro.pipeline_registry import register_pipelines
+from pqrs_kedro.pipelines.synthesis.text_grammar import PQRS_TYPES
 from pqrs_kedro.run.acceptance import Criterion, check_acceptance
 from pqrs_kedro.run.config_loader import latest_pointer
 from pqrs_kedro.run.engine import ENGINE, load_library
@@ -72,6 +73,7 @@ class RunSession(KedroSession):
         try:
             _check_pipelines(kwargs.get("pipeline_names") or ())
             parameters, store = self._prepare(kwargs.get("runner"))
+            _check_types(parameters, kwargs.get("pipeline_names") or ())
         except InvalidInput as error:
             raise Refused(str(error)) from None
         display = Display()
@@ -202,6 +204,18 @@ def _check_pipelines(names: Iterable[str]) -> None:
         raise InvalidInput(
             f"pipelines: the pipeline named {unknown[0]!r} does not exist; known: "
             f"{', '.join(name for name in known if name != '__default__')}"
+        )
+
+
+def _check_types(parameters: RunParameters, pipelines: Iterable[str]) -> None:
+    """Only types that the texts know can be generated; the stages after raw take any."""
+    if pipelines and not {"synthesis", "__default__"} & set(pipelines):
+        return
+    unknown = [name for name in parameters.chosen_profile.types if name not in PQRS_TYPES]
+    if unknown:
+        raise InvalidInput(
+            f"profiles.{parameters.profile}.types.{unknown[0]}: there are no texts of this type; "
+            f"known: {', '.join(PQRS_TYPES)}"
         )
 
 

@@ -24,7 +24,11 @@ from pqrs_kedro.domain.statuses import (
 )
 from pqrs_kedro.domain.territory import municipalities
 from pqrs_kedro.parameters import Profile, parse_parameters
-from pqrs_kedro.pipelines.expressions import end_of_local_day, local_day, local_month
+from pqrs_kedro.pipelines.expressions import (
+    end_of_local_day,
+    last_observed_day,
+    local_month,
+)
 
 
 def choose_profile(parameters: dict[str, Any]) -> Profile:
@@ -105,6 +109,11 @@ def order_events(bronze_pqrs_events: ibis.Table) -> ibis.Table:
     )
 
 
+def end_observation(ordered_events: ibis.Table, observe_until: str | None) -> ibis.Table:
+    """One row, last_day: the last observed local day, which all of curation counts up to."""
+    return last_observed_day(observe_until, ordered_events)
+
+
 def curate_status_events(ordered_events: ibis.Table) -> ibis.Table:
     """One row per status transition; key event_id."""
     status = ordered_events.filter(_.event_type == "STATUS")
@@ -167,7 +176,10 @@ def _numbered(rows: ibis.Table, infix: str) -> ibis.Value:
 
 
 def curate_tickets(
-    ordered_events: ibis.Table, silver_messages: ibis.Table, silver_sla_cycles: ibis.Table
+    ordered_events: ibis.Table,
+    silver_messages: ibis.Table,
+    silver_sla_cycles: ibis.Table,
+    observation: ibis.Table,
 ) -> ibis.Table:
     """One row per ticket; key ticket_id.
 
@@ -181,7 +193,7 @@ def curate_tickets(
         _last(ordered_events, CLASSIFIED, ["pqrs_type", "priority"]),
         _last(ordered_events, RESPONDED, ["resolution_code", "cited_external_id"]),
         _first_responses(silver_messages),
-        _last_cycles(silver_sla_cycles, ordered_events),
+        _last_cycles(silver_sla_cycles, observation),
     ):
         tickets = tickets.left_join(part, "ticket_id").drop("ticket_id_right")
     closed = tickets.current_status.isin(CLOSED_STATUSES)
@@ -220,13 +232,12 @@ def _first_responses(messages: ibis.Table) -> ibis.Table:
     return human.group_by("ticket_id").aggregate(first_response_at=human.ts.min())
 
 
-def _last_cycles(cycles: ibis.Table, events: ibis.Table) -> ibis.Table:
+def _last_cycles(cycles: ibis.Table, observation: ibis.Table) -> ibis.Table:
     """Due instant and breach of each ticket's last cycle, and how many cycles it has."""
     latest_first = ibis.window(group_by="ticket_id", order_by=ibis.desc("cycle_number"))
     ranked = cycles.mutate(_rank=ibis.row_number().over(latest_first))
-    last_day = events.aggregate(_last_day=local_day(events.ts).max())
-    last = ranked.filter(_._rank == 0).cross_join(last_day)
-    overdue = ibis.cases((last.due_day <= last["_last_day"], True))
+    last = ranked.filter(_._rank == 0).cross_join(observation)
+    overdue = ibis.cases((last.due_day <= last.last_day, True))
     return last.select(
         "ticket_id",
         sla_cycles_count=last.cycle_number,
