@@ -1,5 +1,6 @@
 """The session of a run: parameters checked first, a run id, an orderly end whatever happens."""
 
+import gc
 import signal
 import threading
 from collections.abc import Iterable, Iterator
@@ -81,6 +82,8 @@ class RunSession(KedroSession):
         recorder = RunRecorder(self._project_path, store, run_id, parameters, display)
         self._hook_manager.register(recorder)
         load_library()
+        # What is loaded stays: without it in view, collecting garbage takes a tenth of the time.
+        gc.freeze()
         try:
             with recorder.recording(), _stop_signals() as stops:
                 result = self._run_recorded(recorder, store, display, began, stops, args, kwargs)

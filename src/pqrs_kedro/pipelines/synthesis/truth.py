@@ -55,9 +55,22 @@ def truth_rows(batch: TicketBatch) -> pl.DataFrame:
 
 def _variants(path: Paths) -> pl.Series:
     """The statuses of each path, joined by `>`."""
-    distinct, inverse = np.unique(path, axis=0, return_inverse=True)
-    texts = [">".join(STATUS_IDS[code] for code in row if code != END) for row in distinct.tolist()]
-    return pl.Series(texts, dtype=pl.String).gather(inverse.reshape(-1))
+    first, number = np.unique(_packed(path), return_index=True, return_inverse=True)[1:]
+    rows = path[first].tolist()
+    texts = [">".join(STATUS_IDS[code] for code in row if code != END) for row in rows]
+    return pl.Series(texts, dtype=pl.String).gather(number)
+
+
+def _packed(path: Paths) -> NDArray[np.uint64]:
+    """Each path as one value, four bits a status: whole rows take NumPy ten times as long."""
+    codes = (path - END).astype(np.uint64)
+    words = np.zeros((len(path), 2), dtype=np.uint64)
+    for step in range(path.shape[1]):
+        words[:, step // 16] |= codes[:, step] << np.uint64(step % 16 * 4)
+    # Equal paths are equal pairs of words: number the second words, then the pairs.
+    tails = np.unique(words[:, 1], return_inverse=True)[1].astype(np.uint64)
+    heads = np.unique(words[:, 0], return_inverse=True)[1].astype(np.uint64)
+    return heads * np.uint64(len(path) + 1) + tails
 
 
 def _instants(batch: TicketBatch) -> pl.Series:
