@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import shapely  # type: ignore[import-not-found,import-untyped,unused-ignore]
+import shapely
 from tools.territory.packages import OUTLINES, PACKAGES, POPULATIONS, read_npm, read_wheel
 from tools.territory.places import CORRECTED, Municipality, changed_names
 from tools.territory.polygons import (

@@ -24,6 +24,7 @@ def parameters_of(manifest: dict[str, Any]) -> dict[str, Any]:
         "profiles": {inputs["profile"]: chosen["profile"]},
         "breach_rate": chosen["breach_rate"],
         "volume_scale": chosen["volume_scale"],
+        "territory": inputs["territory"],
     }
 
 
