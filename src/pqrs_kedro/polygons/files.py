@@ -109,8 +109,6 @@ def _readable(file: Path) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except InvalidInput:
-        raise
     except (RuntimeError, ValueError, OSError, zipfile.BadZipFile, ShapelyError) as error:
         reason = " ".join(str(error).split(";")[0].split())
         raise refusal(file, f"cannot be read: {reason}") from None

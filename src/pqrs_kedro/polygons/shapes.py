@@ -11,7 +11,6 @@ from shapely.errors import ShapelyError
 
 from pqrs_kedro.domain.geometry import SRID
 from pqrs_kedro.domain.territory import municipalities
-from pqrs_kedro.parameters import InvalidInput
 from pqrs_kedro.polygons.files import refusal
 
 if TYPE_CHECKING:
@@ -126,28 +125,24 @@ def _normal(file: Path, code: str, shape: Any) -> Any:
     on_grid = _rounded(shape)
     if not shapely.is_valid(on_grid):
         # Vertices closer than the grid have met: what is thinner than the grid goes.
-        on_grid = _rounded(_snapped(file, code, shape))
-    whole = shapely.normalize(shapely.MultiPolygon(shapely.get_parts(on_grid)))
-    if shapely.is_empty(whole) or not shapely.is_valid(whole):
-        raise _too_fine(file, code)
-    return shapely.orient_polygons(whole)
+        on_grid = _rounded(_snapped(shape))
+    if shapely.is_empty(on_grid) or not shapely.is_valid(on_grid):
+        raise refusal(
+            file, f"has for code {code} a polygon that is none when rounded to {DECIMALS} decimals"
+        )
+    plain = shapely.remove_repeated_points(on_grid)
+    whole = shapely.MultiPolygon(shapely.get_parts(plain))
+    return shapely.orient_polygons(shapely.normalize(whole))
 
 
 def _rounded(shape: Any) -> Any:
     """The polygon with its vertices on the decimal grid."""
-    return shapely.remove_repeated_points(
-        shapely.transform(shape, lambda vertices: np.round(vertices, DECIMALS))
-    )
+    return shapely.transform(shape, lambda vertices: np.round(vertices, DECIMALS))
 
 
-def _snapped(file: Path, code: str, shape: Any) -> Any:
+def _snapped(shape: Any) -> Any:
+    """The polygon without what vanishes on the grid; nothing where that cannot be done."""
     try:
         return shapely.set_precision(shape, 10**-DECIMALS)
     except ShapelyError:
-        raise _too_fine(file, code) from None
-
-
-def _too_fine(file: Path, code: str) -> InvalidInput:
-    return refusal(
-        file, f"has for code {code} a polygon that is none when rounded to {DECIMALS} decimals"
-    )
+        return shapely.MultiPolygon()
