@@ -274,7 +274,9 @@ def test_a_file_without_a_reference_system_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.prj").unlink()
     problem = "names no coordinate reference system; give it the one it is in, as EPSG:9377"
     refused(tmp_path / "m.shp", problem)
-    refused(write(mgn(crs=None), tmp_path / "m.gpkg"), problem)
+    with pytest.warns(UserWarning, match="'crs' was not provided"):
+        write(mgn(crs=None), tmp_path / "m.gpkg")
+    refused(tmp_path / "m.gpkg", problem)
 
 
 def test_a_reference_system_that_has_no_place_on_earth_is_refused(tmp_path: Path) -> None:
@@ -392,8 +394,8 @@ KINDS = "allowed: Polygon and MultiPolygon"
         ),
         pytest.param(
             SHAPES["11001"],
-            f"a polygon {TO_BOGOTA:.2f} degrees from the seat of Medellín; at most 0.1: is the code "
-            "that of the polygon?",
+            f"a polygon {TO_BOGOTA:.2f} degrees from the seat of Medellín; at most 0.1: is the "
+            "code that of the polygon?",
             id="polygon_of_another_municipality",
         ),
         pytest.param(
