@@ -119,8 +119,11 @@ def test_the_same_polygons_in_another_kind_of_file_give_the_same_object(
 ) -> None:
     project = make_project()
     write(mgn(crs=crs), project.path / name)
+    # Named in a configuration of one's own, not on the command line.
+    local = project.path / "conf/local/parameters.yml"
+    local.write_text(f"territory:\n  polygons: {name}\n", encoding="utf-8")
     link_run(documento_run, project.lake, "again", layers=("raw", "bronze"))
-    run = project.run("curation", run_id="again", territory={"polygons": name}, **DOCUMENTO)
+    run = project.run("curation", run_id="again", **DOCUMENTO)
     silver = {key: value for key, value in run.hashes().items() if key.startswith("silver/")}
     assert silver == {
         key: value for key, value in own_run.hashes().items() if key.startswith("silver/")

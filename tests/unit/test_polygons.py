@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -178,6 +179,12 @@ def test_a_column_with_a_known_name_holds_the_codes(
     assert read_polygons(file).sha256 == expected.sha256
 
 
+def test_the_document_lists_the_known_names() -> None:
+    text = Path(__file__).parents[2].joinpath("docs/territory.md").read_text(encoding="utf-8")
+    listed = text.split("* **Codes**: the first of ")[1].split(", in capitals or not")[0]
+    assert tuple(name.lower() for name in re.findall(r"`(\w+)`", listed)) == KNOWN_COLUMNS
+
+
 def test_a_column_is_named_in_capitals_or_not(tmp_path: Path, expected: Polygons) -> None:
     file = write(mgn().rename(columns={"MPIO_CDPMP": "Clave"}), tmp_path / "m.gpkg")
     for name in ("Clave", "clave", "CLAVE"):
@@ -224,6 +231,13 @@ def test_codes_that_are_numbers_get_their_zero_back(
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     refused(tmp_path / "no.gpkg", "does not exist")
+
+
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    too_long = refusal(tmp_path / f"{'m' * 300}.shp")
+    assert "cannot be read: " in too_long
+    assert "File name too long" in too_long
+    assert refusal(tmp_path / "m\0.shp").endswith("m\\x00.shp' does not exist")
 
 
 def test_what_is_no_file_of_a_known_kind_is_refused(tmp_path: Path) -> None:
@@ -518,6 +532,7 @@ def test_a_relative_path_begins_at_the_project_and_a_tilde_at_home(tmp_path: Pat
     assert polygons_file("data/m.gpkg", tmp_path) == tmp_path / "data/m.gpkg"
     assert polygons_file("/data/m.gpkg", tmp_path) == Path("/data/m.gpkg")
     assert polygons_file("~/m.gpkg", tmp_path) == Path.home() / "m.gpkg"
+    assert polygons_file("~nadie/m.gpkg", tmp_path) == tmp_path / "~nadie/m.gpkg"
 
 
 # --- The dataset

@@ -64,7 +64,9 @@ def check_file(file: Path) -> None:
     Raises:
         InvalidInput: see above.
     """
-    if not file.exists():
+    with _readable(file):
+        is_there = file.exists()
+    if not is_there:
         raise refusal(file, "does not exist")
     if not file.is_file() or file.suffix.lower() not in KINDS:
         raise refusal(file, f"is no file of polygons; allowed: {', '.join(KINDS)}")

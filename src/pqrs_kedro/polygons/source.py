@@ -1,5 +1,6 @@
 """The one way to a user's polygons: a file is read and checked once per process."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -36,7 +37,11 @@ class Polygons:
 
 def polygons_file(name: str, project: Path) -> Path:
     """The file that a parameter names; a relative path begins at the project."""
-    return project / Path(name).expanduser()
+    path = Path(name)
+    # Of a home that nobody has, the name is taken as it is.
+    with suppress(RuntimeError):
+        path = path.expanduser()
+    return project / path
 
 
 def read_polygons(
