@@ -1,4 +1,4 @@
-"""Files of municipal polygons as a user may have them, made of a few invented shapes."""
+"""Files of municipal polygons as a user may have them, of a few invented shapes; refusals."""
 
 import zipfile
 from collections.abc import Sequence
@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import pytest
 import shapely
 from shapely.geometry.base import BaseGeometry
 
 from pqrs_kedro.domain.territory import municipalities
+from pqrs_kedro.parameters import InvalidInput
+from pqrs_kedro.polygons.source import read_polygons
 
 
 def seat(code: str) -> tuple[float, float]:
@@ -63,3 +66,16 @@ def zipped(path: Path, *shapefiles: Path, folder: str = "") -> Path:
             for part in sorted(shapefile.parent.glob(f"{shapefile.stem}.*")):
                 archive.write(part, f"{folder}{part.name}")
     return path
+
+
+def refusal(file: Path, layer: str | None = None, code_column: str | None = None) -> str:
+    """What a person is told; always one line."""
+    with pytest.raises(InvalidInput) as caught:
+        read_polygons(file, layer, code_column)
+    message = str(caught.value)
+    assert message.splitlines() == [message]
+    return message
+
+
+def refused(file: Path, problem: str, **options: Any) -> None:
+    assert refusal(file, **options) == f"territory.polygons: '{file}' {problem}"
