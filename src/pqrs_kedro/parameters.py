@@ -244,6 +244,25 @@ class Engine(Model):
     memory_limit: str = Field(default="1GB", pattern=r"^[1-9][0-9]*(MB|GB)$")
 
 
+class Territory(Model):
+    """The user's own municipal polygons for dim_geo; null is the project's approximate cells.
+
+    `sha256` pins what the file must come to (`polygons.source`); a run fills it in.
+    """
+
+    polygons: str | None = Field(default=None, min_length=1)
+    layer: str | None = Field(default=None, min_length=1)
+    code_column: str | None = Field(default=None, min_length=1)
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+    @model_validator(mode="after")
+    def _about_a_file(self) -> Self:
+        given = [name for name in ("layer", "code_column", "sha256") if getattr(self, name)]
+        if self.polygons is None and given:
+            raise ValueError(f"{given[0]} is given without polygons, the file that it is about")
+        return self
+
+
 def _whole_number(value: object) -> object:
     # Kedro turns `1e5` into 100000.0 and `true` into True: neither is a seed anyone meant.
     if isinstance(value, bool) or not isinstance(value, int):
@@ -266,6 +285,7 @@ class RunParameters(Model):
     workers: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=64)] = 1
     days_per_chunk: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=31)] = 8
     engine: Engine = Engine()
+    territory: Territory = Territory()
 
     @field_validator("date_min", "date_max", "observe_until")
     @classmethod
@@ -298,11 +318,15 @@ class RunParameters(Model):
 
     def data_parameters(self) -> dict[str, Any]:
         """The parameters that can change the data, apart from seed and dates, as plain JSON."""
+        if self.territory.polygons is not None and self.territory.sha256 is None:
+            raise ValueError("territory.polygons is not read yet: its content can change the data")
         return {
             "profile": self.chosen_profile.model_dump(mode="json"),
             "breach_rate": self.breach_rate,
             "volume_scale": self.volume_scale,
             "observe_until": self.observe_until and self.observe_until.isoformat(),
+            # What the polygons are, not the file they lie in.
+            "territory": {"sha256": self.territory.sha256},
         }
 
 

@@ -20,6 +20,7 @@ REGIONS: Final = ("Andina", "Caribe", "Pacífica", "Orinoquía", "Amazonía", "I
 UNKNOWN_REGION: Final = "Sin dato"
 AGE_BUCKETS: Final = ("0-5", "6-10", "11-15", "16-30", ">30")
 CHECK_RESULTS: Final = ("pass", "fail")
+GEOMETRY_KINDS: Final = ("voronoi_approx", "user")
 QUARANTINE_REASONS: Final = (
     "invalid_utf8",
     "invalid_json",
@@ -195,6 +196,19 @@ _DIMENSIONS = (
     ),
     Column("latitude", "float64", "Latitude of the seat.", unit="degrees, EPSG:4326"),
     Column("longitude", "float64", "Longitude of the seat.", unit="degrees, EPSG:4326"),
+    Column(
+        "geometry_kind",
+        "string",
+        "Where the boundary comes from: a Voronoi cell of the seats, or the user's polygon.",
+        allowed=GEOMETRY_KINDS,
+    ),
+    Column("location", "geometry", "The seat, a Point.", unit="degrees, EPSG:4326"),
+    Column(
+        "boundary",
+        "geometry",
+        "Territory of the municipality, a MultiPolygon.",
+        unit="degrees, EPSG:4326",
+    ),
 )
 _GOLD = (
     Column("channel", "string", "Intake channel.", allowed=CHANNEL_IDS),

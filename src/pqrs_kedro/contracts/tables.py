@@ -18,7 +18,8 @@ class Table:
     """One table of the lake.
 
     `columns` are stored, in this order; `partitions` are the path's Hive keys; `required` names
-    columns that are never null here although their definition allows it.
+    columns that are never null here although their definition allows it; `added` names columns that
+    objects of an earlier contract version lack, for which the warehouse keeps null.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Table:
     columns: tuple[str, ...]
     partitions: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
     foreign_keys: tuple[tuple[str, str, str], ...] = ()
     invariant: str | None = None
     order: tuple[str, ...] = ()
@@ -285,7 +287,12 @@ _DIMENSIONS = (
             "dane_municipality_code",
             "latitude",
             "longitude",
+            "geometry_kind",
+            "location",
+            "boundary",
         ),
+        added=("geometry_kind", "location", "boundary"),
+        invariant="location lies in boundary, or no more than 0.1 degrees from it",
     ),
 )
 

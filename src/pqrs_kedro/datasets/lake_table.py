@@ -21,6 +21,8 @@ from pqrs_kedro.run.engine import ENGINE, EngineSettings
 
 # Encoding, hashing and writing release Python's lock; two objects at a time keep two cores busy.
 _WRITERS: Final = 2
+# Of a geometry, which may have many thousands.
+_SHOWN_BYTES: Final = 200
 
 
 class LakeTable(AbstractDataset[ibis.Table | pa.Table, ibis.Table]):
@@ -158,6 +160,8 @@ class LakeTable(AbstractDataset[ibis.Table | pa.Table, ibis.Table]):
 
 
 def _shown(value: object) -> object:
+    if isinstance(value, bytes) and len(value) > _SHOWN_BYTES:
+        return f"{value[:_SHOWN_BYTES]!r}... ({len(value):,} bytes)"
     return value if value is None or isinstance(value, int | float | str | bool) else str(value)
 
 

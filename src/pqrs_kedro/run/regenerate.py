@@ -31,6 +31,7 @@ def parameters_of(manifest: dict[str, Any]) -> dict[str, Any]:
         "breach_rate": chosen["breach_rate"],
         "volume_scale": chosen["volume_scale"],
         "observe_until": chosen.get("observe_until"),
+        "territory": inputs["territory"],
     }
 
 

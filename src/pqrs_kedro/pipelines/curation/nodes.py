@@ -7,6 +7,7 @@ from typing import Any
 
 import ibis
 import pyarrow as pa
+import pyarrow.compute as pc
 from ibis import _
 
 from pqrs_kedro.contracts.schema import arrow_schema
@@ -22,7 +23,7 @@ from pqrs_kedro.domain.statuses import (
     RESPONDED,
     STATUSES,
 )
-from pqrs_kedro.domain.territory import municipalities
+from pqrs_kedro.domain.territory import municipal_geometry, municipalities
 from pqrs_kedro.parameters import Profile, parse_parameters
 from pqrs_kedro.pipelines.expressions import (
     end_of_local_day,
@@ -37,9 +38,13 @@ def choose_profile(parameters: dict[str, Any]) -> Profile:
 
 
 def list_dimensions(
-    profile: Profile,
+    profile: Profile, municipal_polygons: pa.Table
 ) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table, pa.Table]:
-    """dim_channel, dim_pqrs_type, dim_status, dim_geo, dim_business_day."""
+    """dim_channel, dim_pqrs_type, dim_status, dim_geo, dim_business_day.
+
+    A municipality that the user has a polygon of gets it for its boundary; the others keep their
+    approximate cell.
+    """
     types = [
         {"type_id": code, "name": item.name, "sla_business_days": item.term_business_days}
         for code, item in profile.types.items()
@@ -53,7 +58,7 @@ def list_dimensions(
         _dimension("dim_channel", channels),
         _dimension("dim_pqrs_type", types),
         _dimension("dim_status", statuses),
-        _dim_geo(),
+        _dim_geo(municipal_polygons),
         _dim_business_day(colombian_calendar()),
     )
 
@@ -62,8 +67,9 @@ def _dimension(name: str, rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=arrow_schema(TABLES[name]))
 
 
-def _dim_geo() -> pa.Table:
-    places = municipalities()
+def _dim_geo(polygons: pa.Table) -> pa.Table:
+    places, shapes = municipalities(), municipal_geometry()
+    own = pc.index_in(places["dane_code"], polygons["dane_code"])
     columns = {
         "geo_id": places["dane_code"],
         "region": places["region"],
@@ -73,6 +79,9 @@ def _dim_geo() -> pa.Table:
         "dane_municipality_code": places["dane_code"],
         "latitude": places["latitude"],
         "longitude": places["longitude"],
+        "geometry_kind": pc.if_else(own.is_valid(), "user", shapes["geometry_kind"]),
+        "location": shapes["location"],
+        "boundary": pc.coalesce(polygons["boundary"].take(own), shapes["boundary"]),
     }
     return pa.table(columns, schema=arrow_schema(TABLES["dim_geo"]))
 

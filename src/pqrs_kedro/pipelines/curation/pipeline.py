@@ -22,7 +22,12 @@ def create_pipeline() -> Pipeline:
     return pipeline(
         [
             node(choose_profile, "parameters", "profile", name="choose_profile"),
-            node(list_dimensions, "profile", DIMENSIONS, name="list_dimensions"),
+            node(
+                list_dimensions,
+                ["profile", "municipal_polygons"],
+                DIMENSIONS,
+                name="list_dimensions",
+            ),
             node(order_events, "bronze_pqrs_events", "ordered_events", name="order_events"),
             node(
                 end_observation,
