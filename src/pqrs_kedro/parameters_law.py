@@ -13,7 +13,7 @@ from pqrs_kedro.domain.calendar import (
     colombian_calendar,
     national_holidays,
 )
-from pqrs_kedro.parameter_model import Model
+from pqrs_kedro.parameter_model import Misfit, Model
 
 
 def _in_calendar(day: date) -> date:
@@ -111,22 +111,26 @@ class SpecialTerms(Model):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.last_day < self.first_day:
-            raise ValueError(f"last_day: {self.last_day} is before first_day {self.first_day}")
+            raise Misfit(f"{self.last_day} is before first_day {self.first_day}", "last_day")
         return self
 
-    def check_types(self, ordinary: dict[str, int]) -> None:
-        """Refuse terms of unknown types and terms that are shorter than the ordinary ones.
 
-        A shorter one could make a petition overdue by a law that came after its due day.
+def check_types(windows: tuple[SpecialTerms, ...], ordinary: dict[str, int]) -> None:
+    """Refuse terms of unknown types and terms that are shorter than the ordinary ones.
 
-        Args:
-            ordinary: terms of the profile's types, in business days.
-        """
-        for code, term in self.terms.items():
+    A shorter one could make a petition overdue by a law that came after its due day.
+
+    Args:
+        windows: of one profile.
+        ordinary: terms of the profile's types, in business days.
+    """
+    for number, window in enumerate(windows):
+        for code, term in window.terms.items():
+            place = (str(number), "terms", code)
             if code not in ordinary:
-                raise ValueError(f"{code!r} is no type of the profile: {', '.join(ordinary)}")
+                raise Misfit(f"no type of the profile; those are {', '.join(ordinary)}", *place)
             if term < ordinary[code]:
-                raise ValueError(f"{code}: {term} is less than the ordinary term, {ordinary[code]}")
+                raise Misfit(f"{term} is less than the ordinary term, {ordinary[code]}", *place)
 
 
 def windows_in_order(windows: tuple[SpecialTerms, ...]) -> tuple[SpecialTerms, ...]:

@@ -72,7 +72,7 @@ def inputs(run: Run) -> dict[str, Any]:
 
 
 def test_the_run_is_made_and_counted_by_the_law_of_its_day(old_law: Run) -> None:
-    observed = _observe_run(old_law, "ley1755", JUNE["date_min"])
+    observed = _observe_run(old_law, JUNE)
     with other_days(counting=LAW_DAYS):
         expected = build_silver(observed.oracle.events, observed.oracle.rules)
     for name in ("silver_sla_cycles", "silver_tickets"):
@@ -132,7 +132,7 @@ def change(run: Run, forked_kedro: ForkedKedro, *options: str) -> Outcome:
 
 def measured(run: Run) -> dict[tuple[str, int], Any]:
     """The cycles of a run's events, by the oracle's calendar of the moment."""
-    observed = _observe_run(run, "ley1755", JUNE["date_min"])
+    observed = _observe_run(run, JUNE)
     tickets = build_tickets(observed.oracle.events, observed.oracle.rules)
     return {(c.ticket_id, c.number): decided(c) for ticket in tickets for c in ticket.cycles}
 

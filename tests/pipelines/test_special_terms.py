@@ -194,7 +194,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Observed:
     """A run of the days around the window's first, up to gold."""
     project = copy_project(tmp_path_factory.mktemp("special-terms") / "generated")
     run = project.run("synthesis", *STAGES_AFTER_RAW[:-1], run_id="special", **GENERATED)
-    return _observe_run(run, "ley1755", GENERATED["date_min"])
+    return _observe_run(run, GENERATED)
 
 
 def _story_run(folder: Path, stories: list[str], until: date = date.max) -> Observed:
@@ -329,6 +329,19 @@ def test_planned_lateness_is_measured_and_the_rate_is_met(generated: Observed) -
     tickets = generated.run.rows("silver_tickets")
     assert [ticket["is_breached"] for ticket in tickets].count(True) == breached
     assert len(tickets) == judged
+
+
+def test_the_ledger_knows_who_is_late(generated: Observed) -> None:
+    ledger = {row["ticket_id"]: row for row in generated.run.rows("ground_truth")}
+    tickets = generated.oracle.tickets
+    assert len(ledger) == len(tickets)
+    for ticket in tickets:
+        decided = ledger[ticket.row["ticket_id"]]
+        late = [cycle.is_late for cycle in ticket.cycles]
+        known = [decided["is_first_cycle_late"], decided["is_second_cycle_late"]]
+        assert known == [*late, None][:2]
+        ratios = [decided["first_cycle_ratio"], decided["second_cycle_ratio"]]
+        assert [ratio > 1 for ratio in ratios if ratio is not None] == late
 
 
 def test_every_kind_of_cycle_is_there(generated: Observed) -> None:

@@ -52,7 +52,7 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 @cache
 def texts(name: str) -> Sequence[str]:
     made = batch("2026-01-13", 3, profile=name, volume_scale=0.3)
-    return raw_lines(made).sort("at", "tie")["line"].to_list()
+    return raw_lines(made).frame().sort("at", "tie")["line"].to_list()
 
 
 @cache

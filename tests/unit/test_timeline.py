@@ -152,9 +152,12 @@ def test_a_greater_breach_rate_answers_no_ticket_earlier(name: str):
 def test_a_batch_of_one_day_equals_the_days_slice_of_a_longer_one():
     long, alone = batch("2026-03-24", 6), batch("2026-03-26", 1)
     members = long.day == alone.day[0]
-    assert long.path[members].tolist() == alone.path.tolist()
-    assert long.timeline.entered[members].tolist() == alone.timeline.entered.tolist()
-    assert long.micros[members].tolist() == alone.micros.tolist()
+    # A batch is as wide as its longest path.
+    steps = alone.path.shape[1]
+    assert (long.path[members, steps:] == END).all()
+    assert long.path[members, :steps].tolist() == alone.path.tolist()
+    assert long.timeline.entered[members, :steps].tolist() == alone.timeline.entered.tolist()
+    assert long.micros[members, :steps].tolist() == alone.micros.tolist()
     assert (
         long.number[members].tolist()
         == (alone.number + int(long.number[members][0] - alone.number[0])).tolist()

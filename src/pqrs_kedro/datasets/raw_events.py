@@ -20,7 +20,7 @@ from pqrs_kedro.contracts.raw import RAW_EVENT_STRUCTURE
 from pqrs_kedro.lake.layout import hive_values, logical_key, raw_key, raw_pattern
 from pqrs_kedro.lake.objects import LakeObject, put
 from pqrs_kedro.lake.store import open_store
-from pqrs_kedro.pipelines.synthesis.generator import RawObject
+from pqrs_kedro.pipelines.synthesis.raw_objects import RawObject
 from pqrs_kedro.run.engine import ENGINE, EngineSettings
 
 # Objects are parsed together up to this size: enough to occupy every core, little enough to hold.
@@ -78,7 +78,7 @@ class RawEvents(AbstractDataset[list[RawObject], ibis.Table]):
 
         def write(item: RawObject) -> LakeObject:
             key = raw_key(item.source, item.day, self._run_id)
-            return put(store, key, item.content(), len(item.lines))
+            return put(store, key, item.content(), item.rows)
 
         with ThreadPoolExecutor(_WRITERS) as pool:
             self.objects.extend(pool.map(write, data))

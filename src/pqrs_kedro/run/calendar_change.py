@@ -18,9 +18,13 @@ from ibis import _
 from pqrs_kedro.datasets.lake_table import LakeTable
 from pqrs_kedro.domain.calendar import FIRST_DAY, BusinessCalendar
 from pqrs_kedro.lake.store import Store
-from pqrs_kedro.parameters import InvalidInput, Profile, RunParameters, parse_parameters
+from pqrs_kedro.parameters import InvalidInput, RunParameters, parse_parameters
 from pqrs_kedro.parameters_law import LegalChange
-from pqrs_kedro.pipelines.curation.nodes import list_business_days, order_events
+from pqrs_kedro.pipelines.curation.nodes import (
+    end_observation,
+    list_business_days,
+    order_events,
+)
 from pqrs_kedro.pipelines.curation.sla import measure_sla_cycles
 from pqrs_kedro.run.engine import ENGINE, EngineSettings
 from pqrs_kedro.run.manifest import CommittedRun, describe_calendar
@@ -151,7 +155,7 @@ def calendar_impact(
     own_days = tables["dim_business_day"].filter(_.is_business_day).day.to_pyarrow().to_pylist()
     other = _other_parameters(run, changes, question, own_days)
     days = business_days_of(other.business_calendar)
-    compared = _compare(tables, other.chosen_profile, other.business_calendar)
+    compared = _compare(tables, other)
     return _impact(
         compared,
         run_id=run.run_id,
@@ -203,9 +207,7 @@ def _texts(days: Iterable[date]) -> list[str]:
     return [day.isoformat() for day in sorted(days)]
 
 
-def _compare(
-    tables: Mapping[str, ibis.Table], profile: Profile, calendar: BusinessCalendar
-) -> ibis.Table:
+def _compare(tables: Mapping[str, ibis.Table], other: RunParameters) -> ibis.Table:
     """One row per cycle, with what each of the calendars decides; computed once."""
     connection = ENGINE.connect(EngineSettings())
 
@@ -215,12 +217,14 @@ def _compare(
     events = computed("ordered_events", order_events(tables["bronze_pqrs_events"]))
     sides = {
         "old": tables["dim_business_day"],
-        "new": computed("other_business_day", list_business_days(calendar)),
+        "new": computed("other_business_day", list_business_days(other.business_calendar)),
     }
-    cycles = {
-        side: _decided(measure_sla_cycles(events, tables["dim_pqrs_type"], days, profile), side)
-        for side, days in sides.items()
-    }
+    until = None if other.observe_until is None else other.observe_until.isoformat()
+    observation, types = end_observation(events, until), tables["dim_pqrs_type"]
+    cycles = {}
+    for side, days in sides.items():
+        measured = measure_sla_cycles(events, types, days, other.chosen_profile, observation)
+        cycles[side] = _decided(measured, side)
     radicados = events.group_by("ticket_id").aggregate(
         external_id=_.external_id.argmax(_.event_number, where=_.external_id.notnull())
     )

@@ -18,9 +18,10 @@ from pqrs_kedro.parameters import RunParameters, check_run_id
 from pqrs_kedro.parameters_law import CalendarLaw
 from pqrs_kedro.run.identity import Fingerprint, versions
 
-CONTRACT_VERSION = "1.0"
+CONTRACT_VERSION = "1.2"
 RAW = "raw_events"
-LAYERS = ("raw", "bronze", "silver", "gold", "quality")
+LEDGER = "ground_truth"
+LAYERS = ("raw", "truth", "bronze", "silver", "gold", "quality")
 
 
 def layer_of(dataset: str) -> str:
@@ -105,6 +106,7 @@ def manifest_document(
             "date_max": parameters.date_max.isoformat(),
             "profile": parameters.profile,
             "parameters": parameters.data_parameters(),
+            "territory": parameters.territory.model_dump(mode="json"),
             "calendar": describe_calendar(parameters.calendar),
             "config_hash": fingerprint.config_hash,
             "git_sha": fingerprint.code,

@@ -17,6 +17,7 @@ def measure_sla_cycles(
     dim_pqrs_type: ibis.Table,
     dim_business_day: ibis.Table,
     profile: Profile,
+    observation: ibis.Table,
 ) -> ibis.Table:
     """One row per ticket and cycle, as of the last observed day; key ticket_id, cycle_number.
 
@@ -31,8 +32,7 @@ def measure_sla_cycles(
     cycles = _with_term(cycles, ordered_events, dim_pqrs_type)
     cycles = _with_holds(cycles, ordered_events)
     cycles = _with_extension(cycles, ordered_events)
-    last_day = ordered_events.aggregate(last_day=local_day(ordered_events.ts).max())
-    cycles = _with_special_term(cycles.cross_join(last_day), profile.special_terms)
+    cycles = _with_special_term(cycles.cross_join(observation), profile.special_terms)
     cycles = _with_day_ordinals(cycles, dim_business_day)
     cycles = cycles.mutate(extended_on_day=_valid_extension(cycles))
     cycles = cycles.mutate(term_business_days=term_on(cycles, cycles.last_day))

@@ -1,6 +1,6 @@
-"""What is said in each event: texts, times and files, as payloads of the ticket's channel."""
+"""Contacts between citizen and authority: which events speak, when, with which files."""
 
-from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -9,281 +9,163 @@ from scipy import special
 
 from pqrs_kedro.domain.calendar import end_of_local_day, local_day
 from pqrs_kedro.domain.channels import CHANNEL_IDS
-from pqrs_kedro.domain.statuses import REPEATED, RESOLUTION_CODES
-from pqrs_kedro.pipelines.synthesis import payloads
 from pqrs_kedro.pipelines.synthesis.codes import IN_PROGRESS, ON_HOLD, RECEIVED, REOPENED, RESPONDED
 from pqrs_kedro.pipelines.synthesis.draws import to_uniform
 from pqrs_kedro.pipelines.synthesis.events import (
-    ACTORS,
     MESSAGE,
     SECOND,
     TERM_EXTENDED,
     EventTable,
     is_radicado_known,
-    labels,
 )
 from pqrs_kedro.pipelines.synthesis.identifiers import instants
-from pqrs_kedro.pipelines.synthesis.texts import DRAWS_PER_TEXT, compose
+from pqrs_kedro.pipelines.synthesis.payloads import (
+    FILES,
+    PLATFORMS,
+    Occasion,
+    Payloads,
+    files_json,
+)
+from pqrs_kedro.pipelines.synthesis.pieces import Int, Numbers, Pieces, Runs, Sheet
+from pqrs_kedro.pipelines.synthesis.speech import Speech
 from pqrs_kedro.pipelines.synthesis.tickets import TicketBatch
 
-Int = NDArray[np.int64]
-
 # Which text is spoken when a status is entered, by the status left where that matters.
-_SPOKEN = {
+_SPOKEN: Final = {
     (None, ON_HOLD): "completion_request",
     (ON_HOLD, IN_PROGRESS): "completion",
     (RESPONDED, IN_PROGRESS): "rework_note",
     (None, RESPONDED): "response",
     (None, REOPENED): "reopen_request",
 }
-# Facts of a ticket that texts may speak of.
-_SPOKEN_OF = (
-    "pqrs_type",
-    "topic",
-    "municipio",
-    "full_name",
-    "anonymous",
-    "external_id",
-    "cited_external_id",
+_FILE_TYPES: Final = ("pdf", "pdf", "pdf", "jpg", "jpg", "png", "docx", "xlsx")
+_FILE_MEDIAN_KB: Final = 350.0
+_GRADES: Final = 5
+_CONFIDENCE: Final = (70, 98)  # of a transcript, in hundredths
+_EMAIL, _WEBFORM, _CHAT, _CALL = (
+    CHANNEL_IDS.index(name) for name in ("email", "webform", "chat", "call")
 )
-_FILE_TYPES = ("pdf", "pdf", "pdf", "jpg", "jpg", "png", "docx", "xlsx")
-_FILE_MEDIAN_KB = 350.0
-_PLATFORMS = ("sitio_web", "app_movil", "mensajeria")
-
 
 # The bot greets, the citizen tells the matter, the bot hands over to a person.
-_GREETING_SECONDS = (2, 4)
-_DETAIL_SECONDS = (20, 60)
-_HANDOFF_SECONDS = (3, 6)
+_GREETING_SECONDS: Final = (2, 4)
+_DETAIL_SECONDS: Final = (20, 60)
+_HANDOFF_SECONDS: Final = (3, 6)
 
 
-def event_payloads(events: EventTable) -> pl.Series:
-    """JSON of each event's payload; null where the channel's system exports none."""
-    subjects = _subjects(events.batch)
-    parts = [_petitions(events, subjects), _later_messages(events, subjects)]
-    spoken = pl.concat(parts)
-    payload = pl.repeat(None, len(events.row), dtype=pl.String, eager=True)
-    return payload.scatter(spoken["event"], spoken["payload"])
+class Contacts:
+    """The events of a batch in which something is said.
 
+    Args:
+        events: the events.
+        pieces: the batch's pieces.
+    """
 
-def _subjects(batch: TicketBatch) -> pl.Series:
-    context = _context(batch.frame, batch.frame["external_id"], None)
-    return compose("subject", context, _text_draws(batch, "subject"))
+    def __init__(self, events: EventTable, pieces: Pieces) -> None:
+        self.events, self.batch, self.pieces = events, events.batch, pieces
+        self.received = np.flatnonzero(events.status_to == RECEIVED)
+        self.knows_radicado = is_radicado_known(events)
+        self.speech = Speech(self.batch, pieces)
+        self.subject = pieces.column(pieces.gathered(self.speech.subjects()).series())
+        index = self.batch.draws.raw("chat/platform") % np.uint64(len(PLATFORMS))
+        self.platform = index.astype(np.int64)
+        self.confidence = _seconds_between(self.batch, "call/asr", _CONFIDENCE)
 
+    def write(self, sheet: Sheet, ids: Numbers, ts: Numbers) -> Int:
+        """Write on a sheet of the events the payload of those in which something is said.
 
-def _text_draws(batch: TicketBatch, kind: str) -> NDArray[np.uint64]:
-    """Draws of one text per ticket: the first decides facts, which all texts of a ticket share."""
-    draws = batch.draws.raw(f"text/{kind}", DRAWS_PER_TEXT)
-    draws[:, 0] = batch.draws.raw("text/facts")
-    return draws
+        Args:
+            sheet: one row per event, with everything that comes before the payload.
+            ids: piece number of each event's identifier.
+            ts: piece number of each event's instant.
 
+        Returns:
+            the places of the events that have a payload.
+        """
+        self.ids, self.ts = ids, ts
+        files = _files(self.batch)
+        self.payloads = Payloads(sheet, self.pieces, self.batch.frame, self.subject, files)
+        channel = self.batch.arrivals.channel
+        for number, petition in (
+            (_EMAIL, self._email),
+            (_WEBFORM, self._webform),
+            (_CHAT, self._chat),
+            (_CALL, self._call),
+        ):
+            members = self.received[channel[self.events.row[self.received]] == number]
+            petition(self._occasion(members))
+        spoken = [self.received]
+        for kind, members in _speaking_events(self.events):
+            self._later(kind, members)
+            spoken.append(members)
+        return np.concatenate(spoken)
 
-def _context(
-    ticket: pl.DataFrame, external_id: pl.Series, resolution_code: pl.Series | None
-) -> pl.DataFrame:
-    """What texts may speak of: the columns that `texts.compose` asks for."""
-    resolution = (
-        pl.lit(None, dtype=pl.String) if resolution_code is None else pl.lit(resolution_code)
-    )
-    return ticket.select(
-        "pqrs_type",
-        "topic",
-        "municipio",
-        "cited_external_id",
-        pl.when(~pl.col("anonymous")).then(pl.col("full_name")).alias("citizen_name"),
-        external_id=pl.lit(external_id),
-        resolution_code=resolution,
-    )
+    def _occasion(self, members: Int) -> Occasion:
+        row = self.events.row[members]
+        # RECEIVED comes first among the events of each ticket, and tickets are in order.
+        first = self.ids[self.received[row]]
+        actor = self.events.actor[members]
+        return Occasion(members, row, self.ids[members], first, self.ts[members], actor)
 
+    def _instants(self, at: Int) -> Numbers:
+        return self.pieces.column(instants(at))
 
-def _petitions(events: EventTable, subjects: pl.Series) -> pl.DataFrame:
-    """Payloads of the RECEIVED events: columns event (index), payload."""
-    batch = events.batch
-    event = np.flatnonzero(events.status_to == RECEIVED)
-    row = events.row[event]
-    frame = batch.frame[row].with_columns(
-        event=pl.Series(event),
-        event_id=events.event_id.gather(event),
-        first_event_id=events.event_id.gather(event),
-        ts=instants(events.at[event]),
-        actor_role=pl.lit("citizen"),
-        subject=subjects.gather(row),
-        **_files_of_petitions(batch, row),
-    )
-    return pl.concat([_petition_payloads(batch, frame, number) for number in range(4)])
+    # --- Petitions -----------------------------------------------------------------------------
 
+    def _email(self, at: Occasion) -> None:
+        self.payloads.email(at, self.speech.petition("petition_body", at.row))
 
-def _petition_payloads(batch: TicketBatch, frame: pl.DataFrame, channel: int) -> pl.DataFrame:
-    members = np.flatnonzero((frame["source"] == CHANNEL_IDS[channel]).to_numpy())
-    part = frame[members]
-    repeated = part["cited_external_id"].is_not_null()
-    no_radicado = pl.repeat(None, len(part), dtype=pl.String, eager=True)
-    context = _context(part, no_radicado, labels((REPEATED, None), (~repeated).to_numpy() * -1))
+    def _webform(self, at: Occasion) -> None:
+        self.payloads.webform(at, self.speech.petition("petition_body", at.row))
 
-    def speak(kind: str) -> pl.Series:
-        return compose(kind, context, _text_draws(batch, kind)[members])
+    def _chat(self, at: Occasion) -> None:
+        kinds = {
+            "opening": "chat_opening",
+            "greeting": "bot_greeting",
+            "detail": "citizen_detail",
+            "handoff": "bot_handoff",
+        }
+        turns = {name: self.speech.petition(kind, at.row) for name, kind in kinds.items()}
+        times = _chat_times(self.batch, at.row)
+        shown = {name: self._instants(value) for name, value in times.items()}
+        self.payloads.chat(at, self.platform[at.row], turns, shown)
 
-    return _PETITIONS[CHANNEL_IDS[channel]](batch, part, members, speak)
+    def _call(self, at: Occasion) -> None:
+        kinds = {"citizen": "call_citizen", "agent": "call_agent"}
+        texts = {name: self.speech.petition(kind, at.row) for name, kind in kinds.items()}
+        times = _call_times(self.batch, at.row)
+        shown = {name: self._instants(value) for name, value in times.items()}
+        self.payloads.call(at, texts, shown, self.confidence[at.row])
 
+    # --- Later messages ------------------------------------------------------------------------
 
-_Speak = Callable[[str], pl.Series]
+    def _later(self, kind: str, members: Int) -> None:
+        """One kind of message: by the ticket's channel, each with its own payload."""
+        channel = self.batch.arrivals.channel[self.events.row[members]]
+        for number, message in (
+            (_EMAIL, self.payloads.email_reply),
+            (_WEBFORM, self.payloads.webform_message),
+            (_CHAT, self._chat_message),
+            (_CALL, self._call_message),
+        ):
+            at = self._occasion(members[channel == number])
+            if len(at.event):
+                step, resolution = self.events.step[at.event], self.events.resolution[at.event]
+                known = self.knows_radicado[at.event]
+                text = self.speech.later(kind, at.row, step, known, resolution)
+                message(at, text)
 
+    def _chat_message(self, at: Occasion, text: Runs) -> None:
+        grade = (self.batch.draws.raw("chat/csat") % np.uint64(12)).astype(np.int64)[at.row]
+        graded = (self.events.status_to[at.event] == RESPONDED) & (grade < _GRADES)
+        csat = np.where(graded, grade + 1, 0)
+        self.payloads.chat_message(at, self.platform[at.row], text, csat)
 
-def _email_petition(
-    batch: TicketBatch, part: pl.DataFrame, members: Int, speak: _Speak
-) -> pl.DataFrame:
-    spoken = part.with_columns(text=speak("petition_body"))
-    return _with_payload(spoken, payloads.email_payload(payloads.files()))
-
-
-def _webform_petition(
-    batch: TicketBatch, part: pl.DataFrame, members: Int, speak: _Speak
-) -> pl.DataFrame:
-    spoken = part.with_columns(text=speak("petition_body"))
-    return _with_payload(spoken, payloads.webform_petition())
-
-
-def _chat_petition(
-    batch: TicketBatch, part: pl.DataFrame, members: Int, speak: _Speak
-) -> pl.DataFrame:
-    spoken = part.with_columns(
-        opening=speak("chat_opening"),
-        bot_greeting=speak("bot_greeting"),
-        text=speak("citizen_detail"),
-        bot_handoff=speak("bot_handoff"),
-        platform=_platforms(batch).gather(members),
-        csat=pl.lit(None, dtype=pl.Int64),
-        **_chat_times(batch, members, batch.received_at[members]),
-    )
-    return _with_payload(spoken, payloads.chat_session())
-
-
-def _call_petition(
-    batch: TicketBatch, part: pl.DataFrame, members: Int, speak: _Speak
-) -> pl.DataFrame:
-    spoken = part.with_columns(
-        text=speak("call_citizen"),
-        agent_text=speak("call_agent"),
-        **_call_times(batch, members, batch.received_at[members]),
-    )
-    return _with_payload(spoken, payloads.call_record())
-
-
-_PETITIONS = {
-    "email": _email_petition,
-    "webform": _webform_petition,
-    "chat": _chat_petition,
-    "call": _call_petition,
-}
-
-
-def _platforms(batch: TicketBatch) -> pl.Series:
-    """The platform of each ticket's chats."""
-    index = batch.draws.raw("chat/platform") % np.uint64(len(_PLATFORMS))
-    return labels(_PLATFORMS, index.astype(np.int64))
-
-
-def _with_payload(frame: pl.DataFrame, payload: pl.Expr) -> pl.DataFrame:
-    return frame.select("event", payload=payload)
-
-
-def _seconds_between(batch: TicketBatch, stream: str, limits: tuple[int, int]) -> Int:
-    low, high = limits
-    return low + (batch.draws.raw(stream) % np.uint64(high - low + 1)).astype(np.int64)
-
-
-def _same_day(received: Int, at: Int) -> Int:
-    """Instants kept within the local day of reception: a contact never spans midnight."""
-    return np.minimum(at, end_of_local_day(local_day(received)))
-
-
-def _chat_times(batch: TicketBatch, members: Int, received: Int) -> dict[str, pl.Series]:
-    greeting = (
-        received + _seconds_between(batch, "chat/greeting", _GREETING_SECONDS)[members] * SECOND
-    )
-    detail = greeting + _seconds_between(batch, "chat/detail", _DETAIL_SECONDS)[members] * SECOND
-    handoff = detail + _seconds_between(batch, "chat/handoff", _HANDOFF_SECONDS)[members] * SECOND
-    times = {"greeting_at": greeting, "detail_at": detail, "handoff_at": handoff}
-    return {name: instants(_same_day(received, at)) for name, at in times.items()}
-
-
-def _call_times(batch: TicketBatch, members: Int, received: Int) -> dict[str, pl.Series]:
-    answered = received + _seconds_between(batch, "call/wait", (5, 120))[members] * SECOND
-    agent = answered + _seconds_between(batch, "call/telling", (30, 150))[members] * SECOND
-    ended = agent + _seconds_between(batch, "call/closing", (60, 420))[members] * SECOND
-    times = {"answered_at": answered, "agent_at": agent, "ended_at": ended}
-    hundredths = pl.Series(_seconds_between(batch, "call/asr", (70, 98))[members])
-    texts = {name: instants(_same_day(received, at)) for name, at in times.items()}
-    return texts | {"asr_hundredths": hundredths.cast(pl.String)}
-
-
-def _files_of_petitions(batch: TicketBatch, row: Int) -> dict[str, pl.Series]:
-    """Names and sizes of up to three files per petition; a call has its transcript."""
-    profile = batch.scenario.profile
-    shares = np.array([profile.channels[name].attachment_share for name in CHANNEL_IDS])
-    channel = batch.arrivals.channel
-    has_files = batch.draws.uniform("file/any") < shares[channel]
-    is_call = channel == CHANNEL_IDS.index("call")
-    count = np.searchsorted([0.7, 0.9], batch.draws.uniform("file/count"), side="right") + 1
-    count = np.where(has_files, np.where(is_call, 1, count), 0)
-    kinds = (batch.draws.raw("file/type", 3) % np.uint64(len(_FILE_TYPES))).astype(np.int64)
-    z = special.ndtri(to_uniform(batch.draws.raw("file/size", 3)))
-    sizes = np.maximum(np.rint(_FILE_MEDIAN_KB * np.exp(z)).astype(np.int64), 1)
-    columns: dict[str, pl.Series] = {}
-    for n in range(3):
-        names = pl.Series([f"soporte_{n + 1}.{kind}" for kind in _FILE_TYPES]).gather(kinds[:, n])
-        call_name = pl.lit("transcripcion.txt")
-        present = pl.Series(count > n)
-        columns[f"file_{n + 1}"] = pl.select(
-            pl.when(present).then(pl.when(pl.Series(is_call)).then(call_name).otherwise(names))
-        ).to_series().gather(row)  # fmt: skip
-        columns[f"size_{n + 1}"] = pl.Series(sizes[:, n]).gather(row)
-    return columns
-
-
-def _later_messages(events: EventTable, subjects: pl.Series) -> pl.DataFrame:
-    """Payloads of all events after RECEIVED in which something is said: event (index), payload."""
-    spoken = [_spoken(events, kind, members) for kind, members in _speaking_events(events)]
-    frame = pl.concat(spoken)
-    event = frame["event"].to_numpy()
-    row = events.row[event]
-    received = np.flatnonzero(events.status_to == RECEIVED)
-    ticket = events.batch.frame.select("source", "email", "phone_masked")[row]
-    frame = ticket.hstack(frame).with_columns(
-        event_id=events.event_id.gather(event),
-        first_event_id=events.event_id.gather(received).gather(row),
-        ts=instants(events.at[event]),
-        actor_role=labels(ACTORS, events.actor[event]),
-        subject=pl.concat_str(pl.lit("Re: "), pl.lit(subjects.gather(row))),
-        **_later_contact(events, event),
-    )  # fmt: skip
-    by_channel = (
-        ("email", payloads.email_payload(payloads.NO_FILES)),
-        ("webform", payloads.webform_message()),
-        ("chat", payloads.chat_message()),
-        ("call", payloads.call_message()),
-    )
-    return pl.concat(
-        [_with_payload(frame.filter(pl.col("source") == name), payload)
-         for name, payload in by_channel]
-    )  # fmt: skip
-
-
-def _later_contact(events: EventTable, event: Int) -> dict[str, pl.Series]:
-    """Facts of later chats and calls: platform, satisfaction, times, recognition confidence."""
-    batch, row = events.batch, events.row[event]
-    grade = (batch.draws.raw("chat/csat") % np.uint64(12)).astype(np.int64)[row]
-    graded = (events.status_to[event] == RESPONDED) & (grade < 5)
-    at = events.at[event]
-    ended = at + _seconds_between(batch, "call/later", (60, 420))[row] * SECOND
-    hundredths = pl.Series(_seconds_between(batch, "call/asr", (70, 98))[row])
-    return {
-        "platform": _platforms(batch).gather(row),
-        "csat": pl.select(pl.when(pl.Series(graded)).then(pl.Series(grade + 1))).to_series(),
-        "answered_at": instants(at),
-        "ended_at": instants(_same_day(at, ended)),
-        "asr_hundredths": hundredths.cast(pl.String),
-    }
+    def _call_message(self, at: Occasion, text: Runs) -> None:
+        began = self.events.at[at.event]
+        seconds = _seconds_between(self.batch, "call/later", (60, 420))[at.row]
+        ended = _same_day(began, began + seconds * SECOND)
+        shown = {"answered": at.ts, "ended": self._instants(ended)}
+        self.payloads.call_message(at, text, shown, self.confidence[at.row])
 
 
 def _speaking_events(events: EventTable) -> list[tuple[str, Int]]:
@@ -298,30 +180,62 @@ def _speaking_events(events: EventTable) -> list[tuple[str, Int]]:
     return found
 
 
-def _spoken(events: EventTable, kind: str, members: Int) -> pl.DataFrame:
-    """Columns event (index) and text of the events in which a kind of text is spoken."""
-    batch, row = events.batch, events.row[members]
-    ticket = batch.frame.select(*_SPOKEN_OF)[row]
-    context = _context(
-        ticket,
-        _known_radicado(events, members, ticket["external_id"]),
-        pl.Series([*RESOLUTION_CODES, None]).gather(events.resolution[members]),
-    )
-    draws = _text_draws(batch, kind)[row]
-    draws[:, 1:] = _vary(draws[:, 1:], events.step[members])
-    text = compose(kind, context, draws)
-    return pl.DataFrame({"event": members, "text": text})
+def _seconds_between(batch: TicketBatch, stream: str, limits: tuple[int, int]) -> Int:
+    low, high = limits
+    return low + (batch.draws.raw(stream) % np.uint64(high - low + 1)).astype(np.int64)
 
 
-def _known_radicado(events: EventTable, members: Int, external_id: pl.Series) -> pl.Series:
-    """The radicado as events can speak of it: null before it is given."""
-    known = pl.Series(is_radicado_known(events)[members])
-    return pl.select(pl.when(known).then(external_id)).to_series()
+def _same_day(received: Int, at: Int) -> Int:
+    """Instants kept within the local day of reception: a contact never spans midnight."""
+    return np.minimum(at, end_of_local_day(local_day(received)))
 
 
-def _vary(bits: NDArray[np.uint64], step: Int) -> NDArray[np.uint64]:
-    """Other draws for each step of a ticket: the finaliser of SplitMix64 (Steele et al. 2014)."""
-    mixed = bits + step.astype(np.uint64)[:, None] * np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+def _chat_times(batch: TicketBatch, row: Int) -> dict[str, Int]:
+    received = batch.received_at[row]
+    greeting = received + _seconds_between(batch, "chat/greeting", _GREETING_SECONDS)[row] * SECOND
+    detail = greeting + _seconds_between(batch, "chat/detail", _DETAIL_SECONDS)[row] * SECOND
+    handoff = detail + _seconds_between(batch, "chat/handoff", _HANDOFF_SECONDS)[row] * SECOND
+    times = {"greeting": greeting, "detail": detail, "handoff": handoff}
+    return {name: _same_day(received, at) for name, at in times.items()}
+
+
+def _call_times(batch: TicketBatch, row: Int) -> dict[str, Int]:
+    received = batch.received_at[row]
+    answered = received + _seconds_between(batch, "call/wait", (5, 120))[row] * SECOND
+    agent = answered + _seconds_between(batch, "call/telling", (30, 150))[row] * SECOND
+    ended = agent + _seconds_between(batch, "call/closing", (60, 420))[row] * SECOND
+    times = {"answered": answered, "agent": agent, "ended": ended}
+    return {name: _same_day(received, at) for name, at in times.items()}
+
+
+def _files(batch: TicketBatch) -> dict[str, pl.Series]:
+    """JSON of up to three files per petition, by channel; a call has its transcript."""
+    columns = pl.DataFrame(_file_columns(batch))
+    plain = columns.select(files_json("file_name", "size_kb")).to_series()
+    forms = columns.select(files_json("nombre", "tamanoKb")).to_series()
+    return {name: forms if name == "webform" else plain for name in CHANNEL_IDS}
+
+
+def _file_columns(batch: TicketBatch) -> dict[str, pl.Series]:
+    """Names and sizes of each ticket's files: file_<n>, null for none, and size_<n>."""
+    is_call = batch.arrivals.channel == _CALL
+    count = _file_counts(batch, is_call)
+    kinds = (batch.draws.raw("file/type", FILES) % np.uint64(len(_FILE_TYPES))).astype(np.int64)
+    z = special.ndtri(to_uniform(batch.draws.raw("file/size", FILES)))
+    sizes = np.maximum(np.rint(_FILE_MEDIAN_KB * np.exp(z)).astype(np.int64), 1)
+    columns: dict[str, pl.Series] = {}
+    for n in range(FILES):
+        names = pl.Series([f"soporte_{n + 1}.{kind}" for kind in _FILE_TYPES]).gather(kinds[:, n])
+        call_name = pl.lit("transcripcion.txt")
+        name = pl.when(pl.Series(is_call)).then(call_name).otherwise(names)
+        columns[f"file_{n + 1}"] = pl.select(pl.when(pl.Series(count > n)).then(name)).to_series()
+        columns[f"size_{n + 1}"] = pl.Series(sizes[:, n])
+    return columns
+
+
+def _file_counts(batch: TicketBatch, is_call: NDArray[np.bool_]) -> Int:
+    profile = batch.scenario.profile
+    shares = np.array([profile.channels[name].attachment_share for name in CHANNEL_IDS])
+    has_files = batch.draws.uniform("file/any") < shares[batch.arrivals.channel]
+    count = np.searchsorted([0.7, 0.9], batch.draws.uniform("file/count"), side="right") + 1
+    return np.where(has_files, np.where(is_call, 1, count), 0)

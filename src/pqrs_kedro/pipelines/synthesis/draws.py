@@ -7,6 +7,7 @@ Source: Salmon et al. (2011), "Parallel random numbers: as easy as 1, 2, 3".
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -26,10 +27,22 @@ def stream_key(seed: int, stream: str) -> NDArray[np.uint64]:
 
 def raw_block(seed: int, stream: str, block: int, size: int, column: int = 0) -> Raw:
     """`size` 64-bit draws of one block (a day number) and column of a stream."""
-    generator = np.random.Philox(
-        key=stream_key(seed, stream), counter=np.array([0, column, block, 0], dtype=np.uint64)
-    )
-    return np.asarray(generator.random_raw(size), dtype=np.uint64)
+    return raw_blocks(seed, stream, (block,), (size,), column)
+
+
+def raw_blocks(
+    seed: int, stream: str, blocks: Sequence[int], sizes: Sequence[int], column: int = 0
+) -> Raw:
+    """The draws of several blocks, one block after the other."""
+    philox = np.random.Philox(key=stream_key(seed, stream))
+    state = philox.state
+    parts = [np.empty(0, dtype=np.uint64)]
+    for block, size in zip(blocks, sizes, strict=True):
+        # Moving one generator takes half the time of making one for each block.
+        state["state"]["counter"][:] = (0, column, block, 0)
+        philox.state = state
+        parts.append(np.asarray(philox.random_raw(size), dtype=np.uint64))
+    return np.concatenate(parts)
 
 
 def to_uniform(raw: Raw) -> Uniform:
@@ -61,11 +74,7 @@ class DayDraws:
         return np.stack([self._column(stream, column) for column in range(width)], axis=1)
 
     def _column(self, stream: str, column: int) -> Raw:
-        blocks = [
-            raw_block(self.seed, stream, day, count, column)
-            for day, count in zip(self.days, self.counts, strict=True)
-        ]
-        return np.concatenate(blocks) if blocks else np.empty(0, dtype=np.uint64)
+        return raw_blocks(self.seed, stream, self.days, self.counts, column)
 
     def uniform(self, stream: str, width: int | None = None) -> Uniform:
         """Uniform draws in (0, 1), shaped as `raw`."""

@@ -1,8 +1,9 @@
-"""The generator: batches of reception days in, complete raw objects out, in bounded memory.
+"""The generator: batches of reception days in, complete objects out, in bounded memory.
 
 A ticket's events fall on its day of reception or later, so once all tickets received up to a day
-are generated, the raw objects of that day are complete. What is held back is the events of later
-days: a few weeks of volume, however long the run.
+are generated, the raw objects of that day are complete. What is held back is the lines of later
+days: a few weeks of volume, however long the run. Beside them goes the ledger of the truth, in
+parts that are complete too.
 """
 
 from collections import deque
@@ -11,70 +12,87 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from itertools import islice, pairwise
+from itertools import islice
 from typing import Final
 
-import numpy as np
 import polars as pl
-import pyarrow as pa
 from loky import ProcessPoolExecutor
 
-from pqrs_kedro.domain.calendar import day_number, to_date
-from pqrs_kedro.domain.channels import CHANNEL_IDS
+from pqrs_kedro.domain.calendar import day_number
 from pqrs_kedro.pipelines.synthesis.lines import raw_lines
+from pqrs_kedro.pipelines.synthesis.raw_objects import Lines, RawObject, Waiting
 from pqrs_kedro.pipelines.synthesis.tickets import Scenario, build_batch
+from pqrs_kedro.pipelines.synthesis.truth import PartCutter, TruthPart, truth_rows
 
-# Within one process: Polars and NumPy release Python's lock for most of the work.
+# Within one process: NumPy, Polars and Arrow release Python's lock for most of the work.
 _THREADS: Final = 2
+# Tickets generated at a time: more need more memory, fewer take longer each.
+_CHUNK_TICKETS: Final = 12_000
 
 
 @dataclass(frozen=True)
-class RawObject:
-    """The lines of one source and local day, ordered by (ts, event_id)."""
+class GeneratedBatch:
+    """The tickets received on some days."""
 
-    source: str
-    day: date
-    lines: pl.Series
-
-    def content(self) -> pa.Buffer:
-        """The object's bytes: made anew each time, so that few objects' are held at once."""
-        return self.lines.to_arrow(compat_level=pl.CompatLevel.oldest()).buffers()[2]
+    lines: Lines
+    """All their raw lines."""
+    truth: pl.DataFrame
+    """What was decided of them (columns: see `truth.truth_rows`)."""
 
 
-def generate_batch(scenario: Scenario, days: Sequence[int]) -> pl.DataFrame:
-    """All raw lines of the tickets received on `days` (columns: see `lines.raw_lines`)."""
-    return raw_lines(build_batch(scenario, days))
+def generate_batch(scenario: Scenario, days: Sequence[int]) -> GeneratedBatch:
+    """The tickets received on `days`."""
+    batch = build_batch(scenario, days)
+    return GeneratedBatch(raw_lines(batch), truth_rows(batch))
 
 
-def generate_raw_objects(
-    scenario: Scenario, first: date, last: date, days_per_chunk: int, workers: int
-) -> Iterator[list[RawObject]]:
-    """Raw objects of all tickets received from `first` to `last`, each list complete.
+def generate_objects(
+    scenario: Scenario,
+    first: date,
+    last: date,
+    days_per_chunk: int,
+    workers: int,
+    observe_until: date | None = None,
+) -> Iterator[tuple[list[RawObject], list[TruthPart]]]:
+    """Raw objects and ledger of all tickets received from `first` to `last`, each one complete.
 
-    The objects do not depend on `days_per_chunk` nor on `workers`.
+    They do not depend on `days_per_chunk` nor on `workers`. Objects of days after `observe_until`
+    are withheld, and so are tickets received later; the objects of earlier days stay as they are.
     """
-    days = range(day_number(first), day_number(last) + 1)
-    chunks = [days[start : start + days_per_chunk] for start in range(0, len(days), days_per_chunk)]
-    pending: list[pl.DataFrame] = []
-    for chunk, frame in zip(chunks, _frames(scenario, chunks, workers), strict=True):
-        pending.append(frame)
-        complete = pl.concat([part.filter(pl.col("day") <= chunk[-1]) for part in pending])
-        pending = [part.filter(pl.col("day") > chunk[-1]) for part in pending]
-        yield list(_objects(complete))
-    yield list(_objects(pl.concat(pending)))
+    until = day_number(observe_until or date.max)
+    days = range(day_number(first), min(day_number(last), until) + 1)
+    chunks = _chunks(scenario, days, days_per_chunk)
+    waiting, ledger = Waiting(), PartCutter()
+    for chunk, batch in zip(chunks, _batches(scenario, chunks, workers), strict=True):
+        waiting.add(batch.lines.before(until + 1))
+        yield waiting.complete(before=chunk[-1] + 1), ledger.add(batch.truth)
+    yield waiting.complete(), ledger.finish()
 
 
-def _frames(
+def _chunks(scenario: Scenario, days: range, most_days: int) -> list[range]:
+    """Consecutive days whose tickets are generated together: few days or few tickets."""
+    chunks, start, tickets = [], days.start, 0
+    for day in days:
+        count = scenario.plan.count(day)
+        if day > start and (day - start == most_days or tickets + count > _CHUNK_TICKETS):
+            chunks.append(range(start, day))
+            start, tickets = day, 0
+        tickets += count
+    return [*chunks, range(start, days.stop)]
+
+
+def _batches(
     scenario: Scenario, chunks: Sequence[Sequence[int]], workers: int
-) -> Iterator[pl.DataFrame]:
-    """The lines of each chunk, in order, a few chunks ahead of the reader."""
+) -> Iterator[GeneratedBatch]:
+    """Each chunk, in order, a few chunks ahead of the reader."""
     with _executor(workers) as pool:
-        waiting = (partial(generate_batch, scenario, chunk) for chunk in chunks)
-        running = deque(pool.submit(job) for job in islice(waiting, max(workers, _THREADS)))
+        jobs = (partial(generate_batch, scenario, chunk) for chunk in chunks)
+        # One more than are worked on, so that nobody waits while the reader writes.
+        running = deque(pool.submit(job) for job in islice(jobs, max(workers, _THREADS) + 1))
         while running:
-            frame = running.popleft().result()
-            running.extend(pool.submit(job) for job in islice(waiting, 1))
-            yield frame
+            batch = running.popleft().result()
+            running.extend(pool.submit(job) for job in islice(jobs, 1))
+            yield batch
 
 
 def _executor(workers: int) -> Executor:
@@ -84,13 +102,3 @@ def _executor(workers: int) -> Executor:
     # loky starts clean interpreters: a fork would copy the locks of running thread pools, and
     # multiprocessing's spawn would import the command line again in every worker.
     return ProcessPoolExecutor(max_workers=workers)
-
-
-def _objects(frame: pl.DataFrame) -> Iterator[RawObject]:
-    channel, day = frame["channel"].to_numpy(), frame["day"].to_numpy()
-    order = np.lexsort((frame["tie"].to_numpy(), frame["at"].to_numpy(), day, channel))
-    channel, day = channel[order], day[order]
-    lines = frame["line"].gather(order)
-    changes = np.flatnonzero((np.diff(channel) != 0) | (np.diff(day) != 0)) + 1
-    for start, end in pairwise([0, *changes.tolist(), len(order)] if len(order) else []):
-        yield RawObject(CHANNEL_IDS[channel[start]], to_date(day[start]), lines[start:end])

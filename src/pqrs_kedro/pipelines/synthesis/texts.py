@@ -7,6 +7,7 @@ others as they were.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,8 +15,10 @@ from threading import Lock
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from pqrs_kedro.pipelines.synthesis.pieces import Numbers, Pieces, Runs, joined, text_array
 from pqrs_kedro.pipelines.synthesis.text_grammar import (
     PLACEHOLDER,
     PQRS_TYPES,
@@ -29,7 +32,7 @@ from pqrs_kedro.pipelines.synthesis.text_grammar import (
     read_documents,
 )
 
-__all__ = ["DRAWS_PER_TEXT", "TEXT_KINDS", "TOPICS", "Topic", "compose"]
+__all__ = ["DRAWS_PER_TEXT", "TEXT_KINDS", "TOPICS", "Situation", "Topic", "compose", "speak"]
 
 Integers = NDArray[np.int64]
 Draws = NDArray[np.uint64]
@@ -68,7 +71,9 @@ class _Tables:
 
     grammar: Grammar
     numbers: Mapping[str, int]
-    literals: pl.Series
+    literals: pa.Array
+    escaped: pa.Array
+    """The literals as they stand inside a JSON string."""
     tokens: Integers
     first_token: Integers
     token_count: Integers
@@ -83,47 +88,98 @@ class _Tables:
 
 
 @dataclass(frozen=True, slots=True)
+class Situation:
+    """What texts may speak of, one row per text.
+
+    `pqrs_type`, `topic` and `resolution` are places in `PQRS_TYPES`, `TOPICS` and `RESOLUTIONS`.
+    `quoted` has the columns whose text is quoted as it is: numbers of pieces, -1 where there is
+    none; a column that is left out is given nowhere.
+    """
+
+    pqrs_type: Integers
+    topic: Integers
+    resolution: Integers
+    quoted: Mapping[str, Numbers]
+
+
+@dataclass(frozen=True, slots=True)
 class _Rows:
-    """Some rows: `cases` has shape (selectors, rows), `quoted` one column per quoted column."""
+    """Some rows: `cases` has shape (selectors, rows), `quoted` (quoted columns, rows)."""
 
     cases: Integers
-    quoted: Sequence[pl.Series]
+    quoted: Numbers
     draws: Draws
 
     def block(self, start: int) -> "_Rows":
         part = slice(start, start + _BLOCK_ROWS)
-        quoted = [column[part] for column in self.quoted]
-        return _Rows(self.cases[:, part], quoted, self.draws[part])
+        return _Rows(self.cases[:, part], self.quoted[:, part], self.draws[part])
 
 
-def compose(kind: str, context: pl.DataFrame, draws: Draws) -> pl.Series:
-    """Texts of one kind, one per row of `context`, none of them null.
+def speak(
+    kind: str, situation: Situation, draws: Draws, pieces: Pieces, escaped: bool = True
+) -> Runs:
+    """Texts of one kind, as runs of pieces, one per row of the situation.
 
     Args:
         kind: one of `TEXT_KINDS`.
-        context: text columns `pqrs_type`, `topic`, and the nullable `municipio`, `citizen_name`,
-            `external_id`, `resolution_code` and `cited_external_id`. `new_term_days`, the extended
-            term in business days, may be null or left out.
+        situation: what the texts may speak of.
         draws: shape (rows, DRAWS_PER_TEXT). Column 0 decides the facts, the others the wording.
+        pieces: where the texts' pieces are kept; those that `situation.quoted` names are in it.
+        escaped: whether the text is to stand in a JSON string; quoted pieces are not changed.
 
     Legal source: CPACA (Ley 1437 de 2011, as replaced by Ley 1755 de 2015), articles 14, 17, 19,
     21, 24 and 28.
     """
     if kind not in TEXT_KINDS:
         raise ValueError(f"unknown text kind '{kind}'; the kinds are {', '.join(TEXT_KINDS)}")
+    tables = _tables()
+    height = len(draws)
+    none = np.full(height, -1, dtype=np.int32)
+    quoted = np.stack([situation.quoted.get(column, none) for column in QUOTED_COLUMNS])
+    rows = _Rows(_cases(tables, situation, quoted, draws[:, 0]), quoted, draws)
+    first = pieces.shared(tables.escaped if escaped else tables.literals)
+    starts = range(0, height, _BLOCK_ROWS)
+    return joined([_speak_block(tables, kind, rows.block(start), first) for start in starts])
+
+
+def compose(kind: str, context: pl.DataFrame, draws: Draws) -> pl.Series:
+    """Texts of one kind as plain text, one per row of `context`, none of them null.
+
+    Args:
+        kind: one of `TEXT_KINDS`.
+        context: text columns `pqrs_type`, `topic`, and the nullable `municipio`, `citizen_name`,
+            `external_id`, `resolution_code` and `cited_external_id`. `new_term_days`, the extended
+            term in business days, may be null or left out.
+        draws: as for `speak`.
+    """
     if draws.shape != (context.height, DRAWS_PER_TEXT):
         raise ValueError(f"draws of shape {draws.shape} for {context.height} rows")
-    tables = _tables()
-    rows = _Rows(
-        cases=_cases(tables, context, draws),
-        quoted=[_text_column(context, column).fill_null("") for column in QUOTED_COLUMNS],
-        draws=draws,
+    pieces = Pieces()
+    resolution = _text_column(context, "resolution_code").fill_null(RESOLUTIONS[0])
+    columns = {name: _text_column(context, name) for name in QUOTED_COLUMNS}
+    situation = Situation(
+        pqrs_type=type_codes(_text_column(context, "pqrs_type")),
+        topic=topic_codes(_text_column(context, "topic")),
+        resolution=_codes(resolution, RESOLUTIONS),
+        quoted={name: quoted_column(pieces, column) for name, column in columns.items()},
     )
-    texts = [
-        _compose_block(tables, kind, rows.block(start))
-        for start in range(0, context.height, _BLOCK_ROWS)
-    ]
-    return pl.concat([pl.Series(kind, [], dtype=pl.String), *texts])
+    spoken = speak(kind, situation, draws, pieces, escaped=False)
+    return pieces.gathered(spoken).series().rename(kind)
+
+
+def quoted_column(pieces: Pieces, column: pl.Series) -> Numbers:
+    """A column as `Situation.quoted` takes it."""
+    return np.where(column.is_not_null().to_numpy(), pieces.column(column), np.int32(-1))
+
+
+def type_codes(column: pl.Series) -> Integers:
+    """Places of type codes in `PQRS_TYPES`."""
+    return _codes(column, PQRS_TYPES)
+
+
+def topic_codes(column: pl.Series) -> Integers:
+    """Places of topics in `TOPICS`."""
+    return _codes(column, [topic.topic_id for topic in TOPICS])
 
 
 def _text_column(context: pl.DataFrame, column: str) -> pl.Series:
@@ -132,20 +188,16 @@ def _text_column(context: pl.DataFrame, column: str) -> pl.Series:
     return context[column].cast(pl.String)  # a column of nothing but nulls has no type of its own
 
 
-def _cases(tables: _Tables, context: pl.DataFrame, draws: Draws) -> Integers:
+def _cases(tables: _Tables, situation: Situation, quoted: Numbers, facts: Draws) -> Integers:
     """The case of every selector in every row, shape (selectors, rows)."""
-    pqrs_type = _codes(_text_column(context, "pqrs_type"), PQRS_TYPES)
-    topic = _codes(_text_column(context, "topic"), tables.grammar.selectors["topic"])
-    resolution = _text_column(context, "resolution_code").fill_null(RESOLUTIONS[0])
     cases = {
-        "": np.zeros(context.height, dtype=np.int64),
-        "pqrs_type": pqrs_type,
-        "topic": topic,
-        "resolution_code": _codes(resolution, RESOLUTIONS),
-        "matter": _matter(tables, pqrs_type, topic, draws[:, 0]),
+        "": np.zeros(len(facts), dtype=np.int64),
+        "pqrs_type": situation.pqrs_type,
+        "topic": situation.topic,
+        "resolution_code": situation.resolution,
+        "matter": _matter(tables, situation.pqrs_type, situation.topic, facts),
     }
-    for column in QUOTED_COLUMNS:
-        cases[column] = _text_column(context, column).is_not_null().to_numpy().astype(np.int64)
+    cases |= dict(zip(QUOTED_COLUMNS, (quoted >= 0).astype(np.int64), strict=True))
     return np.stack([cases[selector] for selector in tables.grammar.selectors])
 
 
@@ -177,12 +229,12 @@ def _choices(draw: Draws, key: Draws | np.uint64, size: Integers) -> Integers:
     return (((mixed >> np.uint64(32)) * size.astype(np.uint64)) >> np.uint64(32)).astype(np.int64)
 
 
-def _compose_block(tables: _Tables, kind: str, rows: _Rows) -> pl.Series:
-    height = len(rows.draws)
+def _speak_block(tables: _Tables, kind: str, rows: _Rows, first_literal: int) -> Runs:
     tokens, owner = _expand(tables, kind, rows)
-    # In one chunk: looking up pieces in several takes ten times as long.
-    pieces = pl.concat([tables.literals, *rows.quoted], rechunk=True)
-    return _join(pieces, _piece_numbers(tables, tokens, owner, height), owner, height)
+    numbers = (tokens + first_literal).astype(np.int32)
+    places = np.flatnonzero(tokens >= _FIRST_QUOTED)
+    numbers[places] = rows.quoted[tokens[places] - _FIRST_QUOTED, owner[places]]
+    return Runs(numbers, np.bincount(owner, minlength=len(rows.draws)))
 
 
 def _expand(tables: _Tables, kind: str, rows: _Rows) -> tuple[Integers, Integers]:
@@ -213,20 +265,6 @@ def _chosen_alternatives(
     return chosen
 
 
-def _piece_numbers(tables: _Tables, tokens: Integers, owner: Integers, height: int) -> Integers:
-    """Places in the literals followed by the quoted columns of `height` rows each."""
-    quoted = len(tables.literals) + (tokens - _FIRST_QUOTED) * height + owner
-    return np.where(tokens < _FIRST_QUOTED, tokens, quoted)
-
-
-def _join(pieces: pl.Series, numbers: Integers, owner: Integers, height: int) -> pl.Series:
-    count = np.bincount(owner, minlength=height)
-    place = np.arange(len(owner)) - np.repeat(_starts(count), count)
-    matrix = np.zeros((height, count.max()), dtype=np.int64)  # piece 0 is the empty text
-    matrix[owner, place] = numbers
-    return pieces.gather(matrix.ravel()).reshape(matrix.shape).arr.join("")
-
-
 def _starts(lengths: Integers) -> Integers:
     ends: Integers = np.cumsum(lengths)
     return ends - lengths
@@ -254,7 +292,8 @@ def _compile(grammar: Grammar) -> _Tables:
     return _Tables(
         grammar=grammar,
         numbers=numbers,
-        literals=pl.Series(list(literals), dtype=pl.String),
+        literals=text_array(list(literals)),
+        escaped=text_array([json_escaped(text) for text in literals]),
         tokens=np.array([token for run in runs for token in run]),
         first_token=_starts(np.array([len(run) for run in runs])),
         token_count=np.array([len(run) for run in runs]),
@@ -279,6 +318,11 @@ def _tokens(text: str, numbers: Mapping[str, int], literals: dict[str, int]) -> 
         else:
             tokens.append(-1 - numbers[part])
     return tokens
+
+
+def json_escaped(text: str) -> str:
+    """A text as it stands inside a JSON string."""
+    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def _draw_key(name: str) -> int:

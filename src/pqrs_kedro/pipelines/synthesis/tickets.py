@@ -14,7 +14,7 @@ from pqrs_kedro.domain.calendar import (
     day_number,
 )
 from pqrs_kedro.domain.channels import CHANNEL_IDS
-from pqrs_kedro.domain.statuses import MAX_PATH_LENGTH
+from pqrs_kedro.domain.statuses import MANDATORY_PATH, MAX_PATH_LENGTH
 from pqrs_kedro.domain.territory import draw_municipalities, municipalities
 from pqrs_kedro.parameters import Profile
 from pqrs_kedro.pipelines.synthesis.arrivals import (
@@ -27,6 +27,7 @@ from pqrs_kedro.pipelines.synthesis.codes import REOPENED
 from pqrs_kedro.pipelines.synthesis.draws import DayDraws, choose
 from pqrs_kedro.pipelines.synthesis.identifiers import radicado, uuid7
 from pqrs_kedro.pipelines.synthesis.paths import (
+    END,
     ORDINARY,
     REPEATED_PETITION,
     TRANSFERRED,
@@ -85,7 +86,7 @@ class TicketBatch:
     received_at: Int
     """Instant of reception, microseconds UTC."""
     micros: Int
-    """Sub-second digits of every event, shape (tickets, MAX_PATH_LENGTH)."""
+    """Sub-second digits of every event, shaped as `path`."""
 
     @cached_property
     def number(self) -> Int:
@@ -107,7 +108,7 @@ def build_batch(scenario: Scenario, days: Sequence[int]) -> TicketBatch:
     arrivals = draw_arrivals(scenario.arrivals, draws)
     type_index = _draw_types(scenario.profile, draws)
     resolution = _draw_resolution(scenario.profile, draws)
-    path = walk(scenario.profile.transitions, draws.uniform("path", MAX_PATH_LENGTH), resolution)
+    path = _walked(scenario.profile, draws, resolution)
     quantile = _quantiles(draws, path, type_index, resolution)
     extended = _draw_extensions(scenario, draws, path, resolution, quantile[:, 0])
     cases = _cases(scenario.profile, draws, arrivals, type_index, path, resolution, extended)
@@ -115,9 +116,9 @@ def build_batch(scenario: Scenario, days: Sequence[int]) -> TicketBatch:
         scenario.profile,
         scenario.calendar,
         cases,
-        _cycle_draws(scenario, draws, type_index, quantile),
+        _cycle_draws(scenario, draws, type_index, quantile, path.shape[1]),
     )
-    micros = (draws.raw("event/micro", MAX_PATH_LENGTH) % np.uint64(1_000_000)).astype(np.int64)
+    micros = (draws.raw("event/micro", path.shape[1]) % np.uint64(1_000_000)).astype(np.int64)
     return TicketBatch(
         scenario=scenario,
         draws=draws,
@@ -142,6 +143,13 @@ def _cumulative(shares: Sequence[float]) -> NDArray[np.float64]:
     edges = np.round(np.cumsum(shares), 12)
     edges[-1] = 1.0
     return edges
+
+
+def _walked(profile: Profile, draws: DayDraws, resolution: Int) -> Paths:
+    """The path of every ticket, as wide as the longest of them: most bounds are never reached."""
+    path = walk(profile.transitions, draws.uniform("path", MAX_PATH_LENGTH), resolution)
+    steps = max(int((path != END).any(axis=0).sum()), len(MANDATORY_PATH))
+    return np.ascontiguousarray(path[:, :steps])
 
 
 def _draw_types(profile: Profile, draws: DayDraws) -> Int:
@@ -229,7 +237,11 @@ def _special_windows(profile: Profile, type_index: Int) -> tuple[SpecialWindow, 
 
 
 def _cycle_draws(
-    scenario: Scenario, draws: DayDraws, type_index: Int, quantile: NDArray[np.float64]
+    scenario: Scenario,
+    draws: DayDraws,
+    type_index: Int,
+    quantile: NDArray[np.float64],
+    steps: int,
 ) -> CycleDraws:
     median = np.array(scenario.median_by_type)[type_index]
     hurry = draws.uniform("response/hurry", CYCLES)
@@ -240,8 +252,8 @@ def _cycle_draws(
     return CycleDraws(
         ratio=np.stack(ratio, axis=1),
         quantile=quantile,
-        duration=draws.uniform("segment/duration", MAX_PATH_LENGTH),
-        office_time=draws.uniform("segment/office_time", MAX_PATH_LENGTH),
+        duration=draws.uniform("segment/duration", steps),
+        office_time=draws.uniform("segment/office_time", steps),
         announcement=draws.uniform("ticket/announcement"),
     )
 

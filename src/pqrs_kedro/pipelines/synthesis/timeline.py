@@ -14,7 +14,7 @@ other segments in proportion to lognormal weights. The term is the one that appl
 (`special_terms`); the early segments and the closing are measured by the ordinary one in any case.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy import special
@@ -48,6 +48,7 @@ from pqrs_kedro.pipelines.synthesis.paths import END
 from pqrs_kedro.pipelines.synthesis.segments import (
     CYCLES,
     UNIT_SECONDS,
+    Bool,
     Cases,
     CycleDraws,
     Float,
@@ -78,6 +79,15 @@ class Timeline:
     """When the extension is announced, shape (tickets,)."""
     extended_term: Int
     """The term that is announced, in business days, shape (tickets,)."""
+    stop: Int
+    """Grid second of each cycle's stop, shape (tickets, CYCLES)."""
+    term: Int
+    """Office seconds of each cycle's full term, shape (tickets, CYCLES); 0 for no cycle."""
+
+    @property
+    def is_late(self) -> Bool:
+        """Whether each cycle stops after its term, shape (tickets, CYCLES)."""
+        return np.asarray(self.stop > self.term)
 
 
 def build_timeline(
@@ -108,13 +118,15 @@ def build_timeline(
 
 def _put_in(timeline: Timeline, again: Timeline, rows: Int, changes: TermChanges) -> Timeline:
     """The timeline with some tickets built again; what had been announced by then stays."""
-    entered, announced = timeline.entered.copy(), timeline.extension_announced.copy()
-    extended_term = timeline.extended_term.copy()
-    entered[rows] = again.entered
-    is_later = announced[rows] >= changes.second[rows, 0]
-    announced[rows] = np.where(is_later, again.extension_announced, announced[rows])
-    extended_term[rows] = np.where(is_later, again.extended_term, extended_term[rows])
-    return Timeline(entered, announced, extended_term)
+    is_later = timeline.extension_announced[rows] >= changes.second[rows, 0]
+    found = {}
+    for field in fields(Timeline):
+        values, anew = getattr(timeline, field.name).copy(), getattr(again, field.name)
+        if field.name in ("extension_announced", "extended_term"):
+            anew = np.where(is_later, anew, values[rows])
+        values[rows] = anew
+        found[field.name] = values
+    return Timeline(**found)
 
 
 class _Clockwork:
@@ -132,9 +144,10 @@ class _Clockwork:
     ) -> None:
         tickets, length = cases.path.shape
         self.profile, self.calendar, self.cases = profile, calendar, cases
+        self.stop_code = STATUS_CODE[profile.stop_status]
         self.draws, self.steps, self.targets = draws, steps, targets
-        # The term of each cycle, without extension, and at which steps it changes.
-        self.term = np.repeat(cases.term[:, None], CYCLES, axis=1)
+        # The term of each cycle in business days, without extension, and when it changes.
+        self.legal_term = np.repeat(cases.term[:, None], CYCLES, axis=1)
         self.changes = changes
         self.changing_steps = set(np.unique(changes.step).tolist())
         self.entered = np.zeros((tickets, length), dtype=np.int64)
@@ -148,6 +161,9 @@ class _Clockwork:
         self.first_origin = np.zeros(tickets, dtype=np.int64)
         self.hold_start = np.zeros(tickets, dtype=np.int64)
         self.first_hold = np.ones(tickets, dtype=bool)
+        # Of each cycle: the position at which it stopped, and its full term.
+        self.stop = np.zeros((tickets, CYCLES), dtype=np.int64)
+        self.term = np.zeros((tickets, CYCLES), dtype=np.int64)
 
     def run(self) -> Timeline:
         """Instants of every step."""
@@ -158,7 +174,13 @@ class _Clockwork:
                 break
             self._advance(step)
             self.entered[:, step] = np.where(path[:, step] != END, self.now, 0)
-        return Timeline(self.entered, self._announcements(), EXTENSION_FACTOR * self.term[:, 0])
+        return Timeline(
+            entered=self.entered,
+            extension_announced=self._announcements(),
+            extended_term=EXTENSION_FACTOR * self.legal_term[:, 0],
+            stop=self.stop,
+            term=self.term,
+        )
 
     def _announcements(self) -> Int:
         """When extensions are announced.
@@ -171,7 +193,7 @@ class _Clockwork:
         row = np.arange(len(members))
         begun = self.calendar.work_clock(entered[row, np.argmax(path == IN_PROGRESS, axis=1)])
         answered = self.calendar.work_clock(entered[row, np.argmax(path == RESPONDED, axis=1)])
-        term = self.term[members, 0] * OFFICE_SECONDS
+        term = self.legal_term[members, 0] * OFFICE_SECONDS
         nearly_due = self.first_origin[members] + np.rint(0.95 * term).astype(np.int64)
         span = np.minimum(answered, nearly_due) - begun
         way = np.rint(span * (0.5 + 0.5 * self.draws.announcement[members])).astype(np.int64)
@@ -191,6 +213,7 @@ class _Clockwork:
         self._share(np.flatnonzero(steps.shared[:, step]), step)
         self._hold(np.flatnonzero(steps.hold[:, step]), step)
         self._close(np.flatnonzero(steps.close[:, step]), step)
+        self._note_stops(np.flatnonzero(steps.counts[:, step] & (status == self.stop_code)), step)
         self._after_stop(step)
         self._reopen(np.flatnonzero(status == REOPENED), step)
         self._archive(np.flatnonzero(status == ARCHIVED), step)
@@ -205,12 +228,12 @@ class _Clockwork:
         self.position[members] = self.calendar.work_clock(self.now[members]) - self.origin[members]
         for window in self.cases.windows:
             starts_in = members[window.holds_on(self.now)[members]]
-            self.term[starts_in, cycle] = window.term[starts_in]
+            self.legal_term[starts_in, cycle] = window.term[starts_in]
 
     def _change_term(self, step: int) -> None:
         """From this step on the cycle has another term: its answer is aimed at anew."""
         members, cycle = np.nonzero(self.changes.step == step)
-        self.term[members, cycle] = self.changes.term[members, cycle]
+        self.legal_term[members, cycle] = self.changes.term[members, cycle]
         self._aim(members, step)
 
     def _move_to(self, members: Int, position: Int) -> None:
@@ -234,9 +257,10 @@ class _Clockwork:
     def _aim(self, members: Int, step: int) -> None:
         """Fix where the cycle's answer falls, now that its early segments are known."""
         cycle = self.steps.cycle[members, step]
-        term = self.term[members, cycle]
+        term = self.legal_term[members, cycle]
         extended = self.cases.extended[members] & (cycle == 0)
         full = term * np.where(extended, EXTENSION_FACTOR, 1) * OFFICE_SECONDS
+        self.term[members, cycle] = full
         close = self._close_of_cycle(members, cycle)
         early = self.early_end[members]
         least_work = np.ceil(LEAST_WORK_SHARE * term * OFFICE_SECONDS).astype(np.int64)
@@ -278,7 +302,7 @@ class _Clockwork:
         begins = path[:, step] == ON_HOLD
         to_begin = targets.holds_after[members, step] + begins
         answer_day = -(-self.answer[members] // OFFICE_SECONDS)
-        term = self.term[members, steps.cycle[members, step]]
+        term = self.legal_term[members, steps.cycle[members, step]]
         days = np.minimum(answer_day, term + 1) - to_begin
         days = np.where(self.first_hold[members], np.minimum(days, COMPLETION_REQUEST_DAYS), days)
         same_cycle = steps.cycle[members] == steps.cycle[members, step][:, None]
@@ -326,6 +350,9 @@ class _Clockwork:
             self._move_to(members, np.maximum(planned, self.position[members] + 1))
         else:
             self.now[members] = self._work(members, seconds)
+
+    def _note_stops(self, members: Int, step: int) -> None:
+        self.stop[members, self.steps.cycle[members, step]] = self.position[members]
 
     def _after_stop(self, step: int) -> None:
         """Steps between an answer that stopped the clock and CLOSED: a correction of the answer."""

@@ -1,0 +1,205 @@
+"""Texts put together from pieces: what is written many times is kept once, and copied once.
+
+A *piece* is a text, known by its number among all pieces of a batch. A row is a run of piece
+numbers; only when the runs of all rows are known are their bytes gathered, in one pass. Putting
+texts together level by level would copy each byte once per level.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Int = NDArray[np.int64]
+# Numbers of pieces: half the memory of 64 bits, for the largest arrays that there are.
+Numbers = NDArray[np.int32]
+# How many literals a batch may have; the numbers of its other pieces begin behind them.
+_LITERALS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """One run of piece numbers per row: `numbers` of all rows, `counts[i]` of them row i's."""
+
+    numbers: Numbers
+    counts: Int
+
+
+# The same piece in every row, one piece per row, or a run per row.
+Part: TypeAlias = int | Numbers | Runs
+
+
+class Pieces:
+    """The pieces of a batch: some literals, and columns of texts."""
+
+    def __init__(self) -> None:
+        self._literals: dict[str, int] = {}
+        self._blocks: list[pa.Array] = []
+        self._size = _LITERALS
+        self._shared: dict[int, int] = {}
+
+    def literal(self, text: str) -> int:
+        """The number of a text, which is kept once."""
+        return self._literals.setdefault(text, len(self._literals))
+
+    def one_of(self, texts: Sequence[str], choice: Int) -> Numbers:
+        """The numbers of texts chosen from a few, one per row."""
+        return np.array([self.literal(text) for text in texts], dtype=np.int32)[choice]
+
+    def column(self, texts: pl.Series) -> Numbers:
+        """The numbers of a column's texts, one per row; null is the empty text."""
+        first = self._append(text_array(texts))
+        return np.arange(first, first + len(texts), dtype=np.int32)
+
+    def shared(self, array: pa.Array) -> int:
+        """The number of the first text of an array, which is brought in once."""
+        if id(array) not in self._shared:
+            self._shared[id(array)] = self._append(array)
+        return self._shared[id(array)]
+
+    def _append(self, array: pa.Array) -> int:
+        first, self._size = self._size, self._size + len(array)
+        self._blocks.append(array)
+        return first
+
+    def gathered(self, runs: Runs) -> "Texts":
+        """The texts of the runs, one per row."""
+        if len(self._literals) > _LITERALS:
+            raise ValueError(f"{len(self._literals)} literals, more than {_LITERALS}")
+        unused = [""] * (_LITERALS - len(self._literals))
+        every = [text_array([*self._literals, *unused]), *self._blocks]
+        numbers = pa.py_buffer(runs.numbers)
+        order = pa.Array.from_buffers(pa.int32(), len(runs.numbers), [None, numbers])
+        pieces = Texts.of(pa.concat_arrays(every).take(order))
+        return Texts(pieces.offsets[np.concatenate([[0], np.cumsum(runs.counts)])], pieces.data)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Texts in one buffer, one after the other: text i is bytes offsets[i] to offsets[i + 1]."""
+
+    offsets: Int
+    data: pa.Buffer
+    is_in_file: bool = False
+
+    @staticmethod
+    def of(array: pa.Array) -> "Texts":
+        """Texts of an Arrow array with 64-bit offsets; nothing is copied."""
+        _, offsets, data = array.buffers()
+        place = slice(array.offset, array.offset + len(array) + 1)
+        return Texts(np.frombuffer(offsets, dtype=np.int64)[place], data)
+
+    @staticmethod
+    def concatenated(parts: Sequence["Texts"]) -> "Texts":
+        """The texts of several buffers in one."""
+        return Texts.of(pa.concat_arrays([part.array() for part in parts]))
+
+    def array(self) -> pa.Array:
+        """The texts as an Arrow array; nothing is copied."""
+        buffers = [None, pa.py_buffer(self.offsets), self.data]
+        return pa.Array.from_buffers(pa.large_string(), len(self.offsets) - 1, buffers)
+
+    def series(self) -> pl.Series:
+        """The texts as a column."""
+        return pl.Series(self.array())
+
+    def slice(self, start: int, end: int) -> "Texts":
+        """Consecutive texts; nothing is copied."""
+        return Texts(self.offsets[start : end + 1], self.data, self.is_in_file)
+
+    def taken(self, order: Int) -> "Texts":
+        """The texts in another order."""
+        return Texts.of(self.array().take(pa.Array.from_buffers(
+            pa.int64(), len(order), [None, pa.py_buffer(np.ascontiguousarray(order))]
+        )))  # fmt: skip
+
+    def content(self) -> pa.Buffer:
+        """The bytes of all texts."""
+        first, last = int(self.offsets[0]), int(self.offsets[-1])
+        return self.data.slice(first, last - first)
+
+    @property
+    def bytes_held(self) -> int:
+        """Bytes of memory that these texts keep from being freed."""
+        return 0 if self.is_in_file else self.data.size
+
+    def compact(self) -> "Texts":
+        """The same texts, copied if they fill less than half of their buffer in memory."""
+        content = self.content()
+        if 2 * content.size >= self.bytes_held:
+            return self
+        # A copy by NumPy, which releases Python's lock meanwhile.
+        return self.moved(pa.py_buffer(np.frombuffer(content, dtype=np.uint8).copy()), False)
+
+    def moved(self, data: pa.Buffer, is_in_file: bool = True) -> "Texts":
+        """The same texts in a buffer that holds their bytes and nothing else."""
+        return Texts(self.offsets - self.offsets[0], data, is_in_file)
+
+
+def text_array(texts: Sequence[str] | pl.Series) -> pa.Array:
+    """Texts as an Arrow array with 64-bit offsets; null becomes the empty text."""
+    # By way of Polars: `pa.array` imports pandas, half a second in every worker.
+    column = pl.Series(texts, dtype=pl.String).fill_null("").rechunk()
+    return column.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+class Sheet:
+    """Rows that are written from left to right, some rows or all of them at a time."""
+
+    def __init__(self, height: int) -> None:
+        self._height = height
+        self._strokes: list[tuple[Int | None, tuple[Part, ...]]] = []
+
+    def write(self, *parts: Part, rows: Int | None = None) -> None:
+        """Put parts at the end of the rows (all of them if null), each part with a row for each."""
+        self._strokes.append((rows, parts))
+
+    def runs(self, order: Int) -> Runs:
+        """What was written, the rows in the given order."""
+        counts = np.zeros(self._height, dtype=np.int64)
+        for rows, parts in self._strokes:
+            counts[_all_if_null(rows)] += sum(map(_length, parts))
+        ordered = counts[order]
+        place = np.empty(self._height, dtype=np.int64)
+        place[order] = np.cumsum(ordered) - ordered
+        numbers = np.empty(int(counts.sum()), dtype=np.int32)
+        for rows, parts in self._strokes:
+            where = _all_if_null(rows)
+            place[where] = _put(numbers, place[where], parts)
+        return Runs(numbers, ordered)
+
+
+def _all_if_null(rows: Int | None) -> Int | slice:
+    return slice(None) if rows is None else rows
+
+
+def _length(part: Part) -> int | Int:
+    return part.counts if isinstance(part, Runs) else 1
+
+
+def _put(numbers: Numbers, place: Int, parts: Sequence[Part]) -> Int:
+    """Write the parts from each row's place on; returns the places behind them."""
+    place = place.copy()
+    for part in parts:
+        if isinstance(part, Runs):
+            starts = place - (np.cumsum(part.counts) - part.counts)
+            numbers[np.repeat(starts, part.counts) + np.arange(len(part.numbers))] = part.numbers
+            place += part.counts
+        else:
+            numbers[place] = part
+            place += 1
+    return place
+
+
+def joined(parts: Sequence[Runs]) -> Runs:
+    """The rows of several runs, one after the other."""
+    if not parts:
+        return Runs(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64))
+    return Runs(
+        np.concatenate([part.numbers for part in parts]),
+        np.concatenate([part.counts for part in parts]),
+    )

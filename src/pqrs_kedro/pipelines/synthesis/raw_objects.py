@@ -1,0 +1,153 @@
+"""Lines of a batch, and the raw objects that the lines of several batches make up.
+
+A batch's lines lie in one buffer, ordered by (day, channel, ts, event_id), so that what belongs to
+one object is one slice of it. Lines of days that are still to come wait here; a buffer is copied
+when less than half of it is still waited for, so that little is held that is not needed.
+"""
+
+import mmap
+import tempfile
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pqrs_kedro.domain.calendar import to_date
+from pqrs_kedro.domain.channels import CHANNEL_IDS
+from pqrs_kedro.pipelines.synthesis.pieces import Int, Texts
+
+# Lines that wait are kept in temporary files beyond this: a month of a hundredfold volume is
+# received before most of its events happen.
+HELD_BYTES: Final = 512 << 20
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Raw lines, ordered by (day, channel, at, tie), each ended by its line feed.
+
+    (at, tie) orders as (ts, event_id) do: at is the instant in microseconds UTC.
+    """
+
+    day: Int
+    channel: Int
+    """Index in CHANNEL_IDS."""
+    at: Int
+    tie: NDArray[np.uint64]
+    texts: Texts
+
+    def __len__(self) -> int:
+        return len(self.day)
+
+    def slice(self, start: int, end: int) -> "Lines":
+        """Consecutive lines; nothing is copied."""
+        part = slice(start, end)
+        texts = self.texts.slice(start, end)
+        return Lines(self.day[part], self.channel[part], self.at[part], self.tie[part], texts)
+
+    def before(self, day: int) -> "Lines":
+        """The lines of earlier days."""
+        return self.slice(0, int(np.searchsorted(self.day, day)))
+
+    def since(self, day: int) -> "Lines":
+        """The lines of this day and later ones."""
+        return self.slice(int(np.searchsorted(self.day, day)), len(self))
+
+    def by_object(self) -> dict[tuple[int, int], "Lines"]:
+        """The lines of each day and channel."""
+        changes = (np.diff(self.day) != 0) | (np.diff(self.channel) != 0)
+        edges = [0, *(np.flatnonzero(changes) + 1).tolist(), len(self)] if len(self) else []
+        return {
+            (int(self.day[start]), int(self.channel[start])): self.slice(start, end)
+            for start, end in pairwise(edges)
+        }
+
+    def compact(self) -> "Lines":
+        """The same lines, without a buffer of which they fill less than half."""
+        texts = self.texts.compact()
+        if texts is self.texts:
+            return self
+        return Lines(self.day.copy(), self.channel.copy(), self.at.copy(), self.tie.copy(), texts)
+
+    def frame(self) -> pl.DataFrame:
+        """The lines as a table, to look at: day, channel, at, tie, line."""
+        columns = {name: getattr(self, name) for name in ("day", "channel", "at", "tie")}
+        return pl.DataFrame(columns | {"line": self.texts.series()})
+
+
+@dataclass(frozen=True)
+class RawObject:
+    """The lines of one source and local day, ordered by (ts, event_id)."""
+
+    source: str
+    day: date
+    parts: tuple[Lines, ...]
+    """The lines that each batch has of it."""
+
+    @cached_property
+    def rows(self) -> int:
+        """How many lines there are."""
+        return sum(map(len, self.parts))
+
+    def content(self) -> pa.Buffer:
+        """The object's bytes: made anew each time, so that few objects' are held at once."""
+        if len(self.parts) == 1:
+            return self.parts[0].texts.content()
+        order = np.lexsort(
+            (
+                np.concatenate([part.tie for part in self.parts]),
+                np.concatenate([part.at for part in self.parts]),
+            )
+        )
+        return Texts.concatenated([part.texts for part in self.parts]).taken(order).content()
+
+
+class Waiting:
+    """Lines of days that are not complete yet."""
+
+    def __init__(self) -> None:
+        self._lines: list[Lines] = []
+
+    def add(self, lines: Lines) -> None:
+        """Take the lines of a batch."""
+        self._lines.append(lines)
+
+    def complete(self, before: int | None = None) -> list[RawObject]:
+        """Give out the objects of the days before a day (null: of all days)."""
+        found: dict[tuple[int, int], list[Lines]] = {}
+        for lines in self._lines:
+            for key, part in (
+                (lines if before is None else lines.before(before)).by_object().items()
+            ):
+                found.setdefault(key, []).append(part)
+        kept = [] if before is None else [lines.since(before) for lines in self._lines]
+        self._lines = _held([lines.compact() for lines in kept if len(lines)])
+        return [
+            RawObject(CHANNEL_IDS[channel], to_date(day), tuple(parts))
+            for (day, channel), parts in sorted(found.items())
+        ]
+
+
+def _held(waiting: list[Lines]) -> list[Lines]:
+    """The same lines, the buffers beyond HELD_BYTES in temporary files."""
+    room = HELD_BYTES
+    held = []
+    for lines in waiting:
+        room -= lines.texts.bytes_held
+        held.append(lines if room >= 0 else _in_file(lines))
+    return held
+
+
+def _in_file(lines: Lines) -> Lines:
+    """The same lines with their texts in a temporary file, which goes with the last reader."""
+    with tempfile.TemporaryFile(prefix="pqrs-lines-") as file:
+        file.write(lines.texts.content())
+        file.flush()
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    texts = lines.texts.moved(pa.py_buffer(mapped))
+    return Lines(lines.day, lines.channel, lines.at, lines.tie, texts)
