@@ -1,6 +1,7 @@
-"""The project's own commands, found by Kedro: `kedro reproduce | accept | warehouse`."""
+"""The project's own commands, found by Kedro: `reproduce`, `accept`, `export-log`, `warehouse`."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -12,10 +13,12 @@ from kedro.utils import find_kedro_project
 from rich.console import Console
 from rich.table import Table
 
+from pqrs_kedro.lake.objects import ObjectChanged
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput, check_run_id
 from pqrs_kedro.run.config_loader import project_lake
 from pqrs_kedro.run.manifest import RunNotFound, read_run
+from pqrs_kedro.run.stops import Terminated, stop_signals
 from pqrs_kedro.warehouse.commands import warehouse
 
 
@@ -82,6 +85,64 @@ def accept(run_id: str, env: str | None) -> None:
         mark = "PASS" if item.holds else "FAIL"
         _console().print(f"criterion {item.number}  {mark}  {item.text}: {item.finding}")
     sys.exit(0 if all(item.holds for item in criteria) else 1)
+
+
+@cli.command()
+@click.argument("run_id")
+@click.option(
+    "--format",
+    "name",
+    default="xes",
+    show_default=True,
+    metavar="xes|ocel|csv",
+    help="XES 1.0, OCEL 2.0 (JSON), or a row per event.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="File to write; .gz at its end compresses it. Default: data/exports/RUN_ID with "
+    "the ending of the format: .xes, .ocel.json, .csv.",
+)
+@click.option("--texts", is_flag=True, help="With the texts of the messages.")
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@env_option
+def export_log(
+    run_id: str, name: str, output: Path | None, texts: bool, force: bool, env: str | None
+) -> None:  # fmt: skip
+    """Export the event log of RUN_ID for process mining.
+
+    Example: kedro export-log r20260224T101530Z-3fa9c1 --format ocel
+    """
+    from pqrs_kedro.event_log.export import check_format
+    from pqrs_kedro.event_log.export import export_log as export
+    from pqrs_kedro.event_log.read import NotInRun
+    from pqrs_kedro.run.engine import load_library
+
+    load_library()
+    project, store = _open(run_id, env)
+    console = _console()
+    try:
+        kind = check_format(name)
+        target = output or project / "data/exports" / f"{run_id}{kind.suffix}"
+        with stop_signals() as stops, console.status("reading") as status:
+            try:
+                written = export(store, run_id, kind, target, with_texts=texts, replace=force,
+                                 note=status.update)  # fmt: skip
+            except Exception:
+                # A library that a signal reached first reports it as an error of its own.
+                if stops:
+                    raise stops[-1] from None
+                raise
+    except (InvalidInput, RunNotFound, NotInRun) as error:
+        _refuse(str(error))
+    except (ObjectChanged, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    except Terminated:
+        sys.exit(128 + signal.SIGTERM)
+    console.print(f"written  {written.path}")
+    for what, count in (*written.counts.items(), ("bytes", written.bytes)):
+        console.print(f"{what:<10} {count:>15,}")
 
 
 def _open(run_id: str, env: str | None) -> tuple[Path, Store]:

@@ -19,6 +19,14 @@ class ObjectDiffers(RuntimeError):
         self.key = key
 
 
+class ObjectChanged(RuntimeError):
+    """An object of a committed run has other bytes than when it was written."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} has other bytes than when it was written")
+        self.key = key
+
+
 @dataclass(frozen=True)
 class LakeObject:
     """One data object of a run, as `checksums.json` lists it."""
@@ -55,6 +63,18 @@ def put(
         if sha256_hex(store.read(key)) != sha256:
             raise ObjectDiffers(key) from None
     return LakeObject(key, rows, memoryview(content).nbytes, sha256, logical_sha256)
+
+
+def read_object(store: Store, item: LakeObject) -> bytes:
+    """The content of an object of a committed run.
+
+    Raises:
+        ObjectChanged: it has not the hash of the checksums.
+    """
+    content = store.read(item.key)
+    if sha256_hex(content) != item.sha256:
+        raise ObjectChanged(item.key)
+    return content
 
 
 def digest(objects: Iterable[LakeObject]) -> str:
