@@ -45,9 +45,7 @@ def write_ocel(log: Log, out: IO[bytes]) -> Counter[str]:
     out.write(b'"events":[')
     _write_list(out, (_events(part, counts) for part in log.slices()))
     out.write(b'],\n"objects":[')
-    _write_list(
-        out, (part for slice_ in log.slices() for part in _objects(slice_, message_facts, counts))
-    )
+    _write_list(out, _objects(log, message_facts, counts))
     out.write(b"]}\n")
     return counts
 
@@ -84,25 +82,30 @@ def _events(part: Slice, counts: Counter[str]) -> pl.Series:
             _relation(part.attachments, "event_id", "attachment_id", ATTACHES),
         ]
     )
-    counts.update(events=len(part.events), relations=len(related), traces=len(part.tickets))
+    counts.update(events=len(part.events), relations=len(related))
     return _elements(part.events, "event_id", pl.col("activity"), _EVENT_FACTS, related)
 
 
-def _objects(
-    part: Slice, message_facts: Sequence[str], counts: Counter[str]
-) -> Iterator[pl.Series]:
-    """The objects of some tickets, each as JSON: tickets, then messages, then files."""
-    repeats = part.tickets.filter(pl.col("cited_ticket_id").is_not_null())
-    for rows, key, kind, facts, related in (
-        (part.tickets, "ticket_id", TICKET, TICKET_FACTS,
-         _relation(repeats, "ticket_id", "cited_ticket_id", REPEATS)),
-        (part.messages, "message_id", MESSAGE_OBJECT, message_facts,
-         _relation(part.messages, "message_id", "ticket_id", PART_OF)),
-        (part.attachments, "attachment_id", FILE_OBJECT, FILE_FACTS,
-         _relation(part.attachments, "attachment_id", "ticket_id", PART_OF)),
-    ):  # fmt: skip
-        counts.update(objects=len(rows), relations=len(related))
-        yield _elements(rows, key, pl.lit(kind), facts, related, time=_EPOCH)
+def _objects(log: Log, message_facts: Sequence[str], counts: Counter[str]) -> Iterator[pl.Series]:
+    """The objects, each as JSON: all tickets, then messages, then files."""
+    for part in log.slices("tickets"):
+        cited = part.tickets.filter(pl.col("cited_ticket_id").is_not_null())
+        repeats = _relation(cited, "ticket_id", "cited_ticket_id", REPEATS)
+        counts.update(objects=len(part.tickets), relations=len(repeats), traces=len(part.tickets))
+        yield _elements(part.tickets, "ticket_id", pl.lit(TICKET), TICKET_FACTS, repeats, _EPOCH)
+    for part in log.slices("messages"):
+        yield _parts(part.messages, "message_id", MESSAGE_OBJECT, message_facts, counts)
+    for part in log.slices("attachments"):
+        yield _parts(part.attachments, "attachment_id", FILE_OBJECT, FILE_FACTS, counts)
+
+
+def _parts(
+    rows: pl.DataFrame, key: str, kind: str, facts: Sequence[str], counts: Counter[str]
+) -> pl.Series:
+    """Objects that are part of a ticket."""
+    related = _relation(rows, key, "ticket_id", PART_OF)
+    counts.update(objects=len(rows), relations=len(related))
+    return _elements(rows, key, pl.lit(kind), facts, related, _EPOCH)
 
 
 def _relation(rows: pl.DataFrame, source: str, target: str, qualifier: str) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Final
 
@@ -99,20 +100,62 @@ class NotInRun(LookupError):
 class Slice:
     """Some tickets in the order of their id, and everything that belongs to them.
 
-    Events are in the order of their ticket: (ts, event_id). Instants are UTC without a zone.
+    Instants are UTC without a zone. Frames are taken from the engine when they are asked for.
     """
 
-    tickets: pl.DataFrame
-    """One row per ticket: `ticket_id`, TICKET_FACTS, and `cited_ticket_id`, the ticket that a
-    repeated petition cites, where it is in the run."""
-    events: pl.DataFrame
-    """One row per event: `ticket_id`, `event_id`, `activity` (the status entered, TERM_EXTENDED or
-    MESSAGE), `ts`, `actor_role`, EVENT_FACTS."""
-    messages: pl.DataFrame
-    """One row per message: `message_id`, `ticket_id`, `event_id`, MESSAGE_FACTS; with texts,
-    TEXT_FACTS."""
-    attachments: pl.DataFrame
-    """One row per file: `attachment_id`, `ticket_id`, `event_id`, FILE_FACTS."""
+    connection: ibis.BaseBackend
+    start: str
+    """The first ticket."""
+    end: str | None
+    """The first ticket after the slice; null is none."""
+    geo: pl.DataFrame
+    cited: pl.DataFrame
+
+    @cached_property
+    def tickets(self) -> pl.DataFrame:
+        """One row per ticket: `ticket_id`, TICKET_FACTS and `cited_ticket_id`.
+
+        The last is the ticket that a repeated petition cites, where it is in the run.
+        """
+        tickets = self._rows("silver_tickets").order_by("ticket_id").to_polars()
+        for facts, key in ((self.geo, "geo_id"), (self.cited, "ticket_id")):
+            tickets = tickets.join(facts, on=key, how="left", maintain_order="left")
+        return tickets
+
+    @cached_property
+    def events(self) -> pl.DataFrame:
+        """One row per event, in the order of its ticket: (ts, event_id).
+
+        Columns: `ticket_id`, `event_id`, `activity` (the status entered, TERM_EXTENDED or MESSAGE),
+        `ts`, `actor_role`, EVENT_FACTS.
+        """
+        events = ibis.union(self._rows("status_events"), self._rows("other_events"))
+        # Of bronze, tickets that curation did not make a row of have no place in a log.
+        known = events.semi_join(self._rows("silver_tickets"), "ticket_id")
+        return known.order_by("ticket_id", "ts", "event_id").to_polars()
+
+    @cached_property
+    def messages(self) -> pl.DataFrame:
+        """One row per message, in the order of its event.
+
+        Columns: `message_id`, `ticket_id`, `event_id`, MESSAGE_FACTS; with texts, TEXT_FACTS.
+        """
+        return self._numbered("silver_messages", "message_id")
+
+    @cached_property
+    def attachments(self) -> pl.DataFrame:
+        """One row per file, as messages: `attachment_id`, `ticket_id`, `event_id`, FILE_FACTS."""
+        return self._numbered("silver_attachments", "attachment_id")
+
+    def _numbered(self, table: str, key: str) -> pl.DataFrame:
+        # By length first: `-m99` is before `-m100`.
+        rows = self._rows(table)
+        return rows.order_by("ticket_id", "event_id", rows[key].length(), key).to_polars()
+
+    def _rows(self, table: str) -> ibis.Table:
+        found = self.connection.table(table)
+        after = found.filter(found.ticket_id >= self.start)
+        return after if self.end is None else after.filter(found.ticket_id < self.end)
 
 
 @dataclass(frozen=True)
@@ -128,42 +171,12 @@ class Log:
     with_texts: bool
     note: Note
 
-    def slices(self) -> Iterator[Slice]:
-        """All tickets, in order."""
+    def slices(self, what: str = "events") -> Iterator[Slice]:
+        """All tickets, in order; `what` of them is written, for the person who waits."""
         ends: list[str | None] = [*self.starts[1:], None]
         for number, (start, end) in enumerate(zip(self.starts, ends, strict=True), start=1):
-            self.note(f"writing, part {number:,} of {len(self.starts):,}")
-            yield self._slice(start, end)
-
-    def _slice(self, start: str, end: str | None) -> Slice:
-        def rows(table: str) -> ibis.Table:
-            found = self.connection.table(table)
-            after = found.filter(found.ticket_id >= start)
-            return after if end is None else after.filter(found.ticket_id < end)
-
-        tickets = _frame(rows("silver_tickets").order_by("ticket_id"))
-        events = ibis.union(rows("status_events"), rows("other_events"))
-        # Of bronze, tickets that curation did not make a row of have no place in a log.
-        known = _frame(events.order_by("ticket_id", "ts", "event_id")).join(
-            tickets, on="ticket_id", how="semi", maintain_order="left"
-        )
-        return Slice(
-            tickets=tickets.join(self.geo, on="geo_id", how="left", maintain_order="left").join(
-                self.cited, on="ticket_id", how="left", maintain_order="left"
-            ),
-            events=known,
-            messages=_frame(_numbered(rows("silver_messages"), "message_id")),
-            attachments=_frame(_numbered(rows("silver_attachments"), "attachment_id")),
-        )
-
-
-def _numbered(rows: ibis.Table, key: str) -> ibis.Table:
-    """Rows in the order of their events and of their ordinals there: `-m99` is before `-m100`."""
-    return rows.order_by("event_id", rows[key].length(), key)
-
-
-def _frame(rows: ibis.Table) -> pl.DataFrame:
-    return rows.to_polars()
+            self.note(f"writing {what}, part {number:,} of {len(self.starts):,}")
+            yield Slice(self.connection, start, end, self.geo, self.cited)
 
 
 @contextmanager
@@ -189,12 +202,12 @@ def open_log(store: Store, run: CommittedRun, with_texts: bool, note: Note) -> I
             _stage(connection, store, run, table, (*columns, *texts))
         _arrange(connection)
         tickets = connection.table("silver_tickets")
-        starts = _frame(tickets.select("ticket_id").order_by("ticket_id"))["ticket_id"]
+        starts = tickets.select("ticket_id").order_by("ticket_id").to_polars()["ticket_id"]
         yield Log(
             connection=connection,
             run=run,
-            geo=_frame(connection.table("dim_geo")),
-            cited=_frame(_citations(tickets)),
+            geo=connection.table("dim_geo").to_polars(),
+            cited=_citations(tickets).to_polars(),
             starts=starts.gather_every(SLICE_TICKETS).to_list() or [""],
             with_texts=with_texts,
             note=note,
