@@ -125,7 +125,7 @@ class Expected:
         for event in self.events:
             if event["activity"] == "MESSAGE":
                 continue
-            said = sorted(spoken[event["event_id"]], key=lambda row: row["message_id"])
+            said = sorted(spoken[event["event_id"]], key=in_event)
             row = {
                 "case:concept:name": event["ticket_id"],
                 "concept:name": event["activity"],
@@ -145,6 +145,11 @@ class Expected:
                 row["text"] = "\n".join(message["text"] for message in said)
             rows.append(without_nulls(row))
         return rows
+
+
+def in_event(message: Row) -> int:
+    """The ordinal of a message in its event."""
+    return int(message["message_id"].rpartition("-m")[2])
 
 
 def by_event(rows: Iterable[Row]) -> dict[str, list[Row]]:

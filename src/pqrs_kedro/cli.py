@@ -116,16 +116,15 @@ def export_log(
     """
     from pqrs_kedro.event_log.export import check_format
     from pqrs_kedro.event_log.export import export_log as export
-    from pqrs_kedro.event_log.read import NotInRun
+    from pqrs_kedro.event_log.stage import NotInRun
     from pqrs_kedro.run.engine import load_library
 
     load_library()
     project, store = _open(run_id, env)
-    console = _console()
     try:
         kind = check_format(name)
         target = output or project / "data/exports" / f"{run_id}{kind.suffix}"
-        with stop_signals() as stops, console.status("reading") as status:
+        with stop_signals() as stops, _console().status("reading") as status:
             try:
                 written = export(store, run_id, kind, target, with_texts=texts, replace=force,
                                  note=status.update)  # fmt: skip
@@ -140,9 +139,9 @@ def export_log(
         raise click.ClickException(str(error)) from None
     except Terminated:
         sys.exit(128 + signal.SIGTERM)
-    console.print(f"written  {written.path}")
+    click.echo(f"written    {written.path}")
     for what, count in (*written.counts.items(), ("bytes", written.bytes)):
-        console.print(f"{what:<10} {count:>15,}")
+        click.echo(f"{what:<10} {count:>15,}")
 
 
 def _open(run_id: str, env: str | None) -> tuple[Path, Store]:

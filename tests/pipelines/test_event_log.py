@@ -25,7 +25,7 @@ from tests.event_logs import (
     without_nulls,
 )
 
-import pqrs_kedro.event_log.read as reading
+import pqrs_kedro.event_log.log as slicing
 from pqrs_kedro.domain.statuses import ALLOWED_TRANSITIONS, ARCHIVED, RECEIVED, STATUS_IDS
 
 XES = "{http://www.xes-standard.org/}"
@@ -345,7 +345,7 @@ def test_equal_data_gives_equal_bytes_whatever_the_run_and_the_slices(
 ) -> None:
     """The other run has another id, workers and memory; its log is written in many parts."""
     one = export(documento_run, name, tmp_path / "one", with_texts=True).path.read_bytes()
-    monkeypatch.setattr(reading, "SLICE_TICKETS", 7)
+    monkeypatch.setattr(slicing, "SLICE_TICKETS", 7)
     other = export(elsewhere_run.run, name, tmp_path / "other", with_texts=True).path.read_bytes()
     assert other == one
 

@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from pqrs_kedro.event_log.facts import CONTENT_COUNTS, EVENT_FACTS, MESSAGE, TICKET_FACTS
-from pqrs_kedro.event_log.read import Slice
+from pqrs_kedro.event_log.log import Slice
 
 CASE: Final = "case:"
 CASE_ID: Final = f"{CASE}concept:name"

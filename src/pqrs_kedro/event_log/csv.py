@@ -11,7 +11,7 @@ import polars as pl
 
 from pqrs_kedro.event_log.cases import CASE_ID, TEXT, case_events, case_facts
 from pqrs_kedro.event_log.facts import INSTANT_FORMAT
-from pqrs_kedro.event_log.read import Log
+from pqrs_kedro.event_log.log import Log
 
 _NUL: Final = {"\0": "\N{REPLACEMENT CHARACTER}"}
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import IO, Final, cast
 
 from pqrs_kedro.event_log.csv import write_csv
+from pqrs_kedro.event_log.log import Log, open_log
 from pqrs_kedro.event_log.ocel import write_ocel
-from pqrs_kedro.event_log.read import Log, Note, open_log
+from pqrs_kedro.event_log.stage import Note
 from pqrs_kedro.event_log.xes import write_xes
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput

@@ -23,7 +23,7 @@ from pqrs_kedro.event_log.facts import (
     TICKET_FACTS,
     fact_type,
 )
-from pqrs_kedro.event_log.read import Log, Slice
+from pqrs_kedro.event_log.log import Log, Slice
 
 TICKET: Final = "ticket"
 MESSAGE_OBJECT: Final = "message"

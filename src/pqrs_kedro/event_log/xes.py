@@ -30,7 +30,7 @@ from pqrs_kedro.event_log.facts import (
     TICKET_FACTS,
     fact_type,
 )
-from pqrs_kedro.event_log.read import Log, Slice
+from pqrs_kedro.event_log.log import Log, Slice
 
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 # XML 1.0 section 2.2: no other control character, and no non-character of the first plane.
