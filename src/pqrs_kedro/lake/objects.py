@@ -21,6 +21,14 @@ class ObjectDiffers(RuntimeError):
         self.key = key
 
 
+class ObjectChanged(RuntimeError):
+    """An object of a committed run has other bytes than when it was written."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} has other bytes than when it was written")
+        self.key = key
+
+
 @dataclass(frozen=True)
 class LakeObject:
     """One data object of a run, as `checksums.json` lists it."""
@@ -69,6 +77,18 @@ def start_day(store: Store, run_id: str, now: datetime) -> date:
     days = [date.fromisoformat(hive_values(key)["day"]) for keys in found for key in keys]
     today = to_date(int(local_day(int(now.timestamp() * 1_000_000))))
     return min(days, default=today)
+
+
+def read_object(store: Store, item: LakeObject) -> bytes:
+    """The content of an object of a committed run.
+
+    Raises:
+        ObjectChanged: it has not the hash of the checksums.
+    """
+    content = store.read(item.key)
+    if sha256_hex(content) != item.sha256:
+        raise ObjectChanged(item.key)
+    return content
 
 
 def digest(objects: Iterable[LakeObject]) -> str:

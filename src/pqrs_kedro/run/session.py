@@ -2,13 +2,10 @@
 
 import gc
 import signal
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from time import perf_counter
-from types import FrameType
-from typing import Any, Final
+from typing import Any
 
 import click
 from kedro.framework.session import KedroSession
@@ -28,6 +25,7 @@ from pqrs_kedro.run.manifest import find_manifest
 from pqrs_kedro.run.progress import Display
 from pqrs_kedro.run.recorder import RunRecorder
 from pqrs_kedro.run.report import keep_report
+from pqrs_kedro.run.stops import Terminated, stop_signals
 from pqrs_kedro.warehouse.errors import first_line
 from pqrs_kedro.warehouse.publish import publish
 
@@ -52,10 +50,6 @@ class RunTerminated(click.ClickException):
     """SIGTERM stopped the run."""
 
     exit_code = 128 + signal.SIGTERM
-
-
-class Terminated(BaseException):
-    """SIGTERM, as an exception that no `except Exception` swallows."""
 
 
 class RunSession(KedroSession):
@@ -86,7 +80,7 @@ class RunSession(KedroSession):
         # What is loaded stays: without it in view, collecting garbage takes a tenth of the time.
         gc.freeze()
         try:
-            with recorder.recording(), _stop_signals() as stops:
+            with recorder.recording(), stop_signals() as stops:
                 result = self._run_recorded(recorder, store, display, began, stops, args, kwargs)
         except InvalidInput as error:
             raise Refused(str(error)) from None
@@ -263,32 +257,3 @@ def _reason(error: BaseException) -> str:
     while isinstance(error, DatasetError) and error.__cause__ is not None:
         error = error.__cause__
     return first_line(error)
-
-
-_STOPS: Final[dict[int, type[BaseException]]] = {
-    signal.SIGINT: KeyboardInterrupt,
-    signal.SIGTERM: Terminated,
-}
-
-
-@contextmanager
-def _stop_signals() -> Iterator[list[BaseException]]:
-    """Turn Ctrl-C and SIGTERM into exceptions; the list has those that were raised.
-
-    Signals reach the main thread only.
-    """
-    raised: list[BaseException] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield raised
-        return
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        raised.append(_STOPS[signum]())
-        raise raised[-1]
-
-    previous = {signum: signal.signal(signum, stop) for signum in _STOPS}
-    try:
-        yield raised
-    finally:
-        for signum, handler in previous.items():
-            signal.signal(signum, handler)

@@ -12,8 +12,7 @@ import pyarrow.compute as pc
 
 from pqrs_kedro.contracts.schema import arrow_schema
 from pqrs_kedro.contracts.tables import Table
-from pqrs_kedro.lake.hashing import sha256_hex
-from pqrs_kedro.lake.objects import LakeObject
+from pqrs_kedro.lake.objects import LakeObject, ObjectChanged, read_object
 from pqrs_kedro.lake.parquet import stored_rows
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.warehouse.errors import WarehouseError
@@ -94,10 +93,11 @@ class TableRows:
         return pa.table(columns, schema=self._schema)
 
     def _stored(self, item: LakeObject) -> pa.Table:
-        content = self.store.read(item.key)
-        if sha256_hex(content) != item.sha256:
-            self.refusal = WarehouseError(f"{item.key} has other bytes than when it was written")
-            raise self.refusal
+        try:
+            content = read_object(self.store, item)
+        except ObjectChanged as error:
+            self.refusal = WarehouseError(str(error))
+            raise self.refusal from None
         return stored_rows(self.table, item.key, content)
 
     def _without_nul(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
