@@ -371,7 +371,10 @@ def parse_profile(values: object) -> Profile:
 
 
 def _first_problem(error: ValidationError, root: type[Model]) -> str:
-    first = error.errors()[0]
+    problems = error.errors()
+    # A misspelt name is missing under its right one too: the misspelling says more.
+    unknown = (problem for problem in problems if problem["type"] == "extra_forbidden")
+    first = next(unknown, problems[0])
     cause = first.get("ctx", {}).get("error")
     inside = cause.path if isinstance(cause, Misfit) else ()
     path = ".".join(str(part) for part in (*first["loc"], *inside))
