@@ -238,12 +238,14 @@ def generate(project: Path, workers: int) -> Figures:
     with tempfile.TemporaryDirectory(prefix="pqrs-bench-lake-") as lake:
         began, used = perf_counter(), process_time()
         raw = RawEvents(path=lake, run_id="bench")
-        ledger = GroundTruth(table="ground_truth", path=lake, run_id="bench")
-        for objects, parts in generate_objects(
+        names = ("ground_truth", "ground_truth_defects")
+        truth = [GroundTruth(table=name, path=lake, run_id="bench") for name in names]
+        for objects, *ledgers in generate_objects(
             build_scenario(typed), typed.date_min, typed.date_max, typed.days_per_chunk, workers
         ):
             raw.save(objects)
-            ledger.save(parts)
+            for parts, saved in zip(ledgers, truth, strict=True):
+                saved.save(parts)
         seconds, processor = perf_counter() - began, process_time() - used
     own = {"processor s": processor} if workers == 1 else {}
     return {"s": seconds, **own, "events/s": sum(item.rows for item in raw.objects) / seconds}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pqrs_kedro.domain.channels import CHANNEL_IDS
+from pqrs_kedro.domain.defects import BRONZE_OUTCOMES, DEFECT_LABELS, EFFECTS
 from pqrs_kedro.domain.statuses import RESOLUTION_CODES, STATUS_IDS
 
 EVENT_TYPES: Final = ("STATUS", "MESSAGE", "TERM_EXTENDED")
@@ -57,7 +58,13 @@ _IDENTITY = (
     Column("message_id", "string", "Message identifier: event id and ordinal in the event."),
     Column("attachment_id", "string", "Attachment identifier: event id and ordinal in the event."),
     Column("source_object", "string", "Raw object the line came from: its path without run_id."),
-    Column("line_number", "int64", "Line of the raw object, from 1.", unit="line"),
+    Column(
+        "line_number",
+        "int64",
+        "Line of the raw object, from 1; null in the ledger of defects if it is unobserved.",
+        unit="line",
+        nullable=True,
+    ),
 )
 _EVENTS = (
     Column("event_type", "string", "Kind of event.", allowed=EVENT_TYPES),
@@ -316,6 +323,42 @@ _TRUTH = (
         "defects",
         "string",
         "Labels of defects put into the ticket's raw lines, in order, joined by ','; null: none.",
+        nullable=True,
+    ),
+    Column("label", "string", "Class of the defect.", allowed=DEFECT_LABELS),
+    Column(
+        "is_added",
+        "bool",
+        "The line is one more; otherwise it stands in place of the clean line, or was moved.",
+    ),
+    Column(
+        "field",
+        "string",
+        "What of the line was changed, as a path; null where that is no field.",
+        nullable=True,
+    ),
+    Column(
+        "bronze_outcome",
+        "string",
+        "What ingestion must make of the line.",
+        allowed=BRONZE_OUTCOMES,
+    ),
+    Column(
+        "bronze_reason",
+        "string",
+        "Reason of the quarantine that the line must go to; null for none.",
+        nullable=True,
+    ),
+    Column(
+        "effect",
+        "string",
+        "What is left of the ticket in silver: as without the defect, altered, or lost.",
+        allowed=EFFECTS,
+    ),
+    Column(
+        "clean_line",
+        "binary",
+        "The line as it is without the defect, without its line feed; null for an added one.",
         nullable=True,
     ),
 )

@@ -440,6 +440,30 @@ _TRUTH = (
         ),
         invariant="as many instants as statuses in the variant; late exactly when the ratio > 1",
     ),
+    Table(
+        name="ground_truth_defects",
+        layer=TRUTH,
+        path="ground_truth_defects",
+        grain="one row per raw line that a defect changed, moved or added; month= is that of day",
+        primary_key=("event_id",),
+        partitions=_BY_MONTH,
+        order=("day", "source", "line_number"),
+        columns=(
+            "event_id",
+            "ticket_id",
+            "label",
+            "source",
+            "day",
+            "line_number",
+            "is_added",
+            "field",
+            "bronze_outcome",
+            "bronze_reason",
+            "effect",
+            "clean_line",
+        ),
+        invariant="line_number is null exactly when bronze_outcome is unobserved",
+    ),
 )
 
 TABLES: Final[dict[str, Table]] = {
