@@ -318,9 +318,9 @@ class Run:
         data = [p for p in found if p.relative_to(self.lake).parts[0] not in documents]
         return sorted([*data, *self.ledger_objects()])
 
-    def ledger_objects(self) -> list[Path]:
-        """The objects of the ground truth, which lie beside the manifest."""
-        folder = f"manifests/day=*/run_id={self.run_id}/ground_truth"
+    def ledger_objects(self, name: str = "ground_truth*") -> list[Path]:
+        """The objects of the ledgers, which lie beside the manifest."""
+        folder = f"manifests/day=*/run_id={self.run_id}/{name}"
         return sorted(self.lake.glob(f"{folder}/month=*/part-*.parquet"))
 
     def hashes(self) -> dict[str, str]:
@@ -335,7 +335,8 @@ class Run:
         table = TABLES[name]
         hive = "".join(f"/{part}=*" for part in table.partitions)
         pattern = f"{table.path}{hive}/run_id={self.run_id}/part-*.parquet"
-        found = self.ledger_objects() if name == "ground_truth" else self.lake.glob(pattern)
+        of_run = table.layer == "truth"
+        found = self.ledger_objects(name) if of_run else self.lake.glob(pattern)
         parts = [_with_partitions(path, table.partitions) for path in sorted(found)]
         if not parts:
             return pa.table({column: [] for column in (*table.partitions, *table.columns)})

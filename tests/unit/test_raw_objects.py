@@ -35,7 +35,7 @@ def objects(
     days = (date.fromisoformat(first), date.fromisoformat(last))
     found: Objects = {}
     until = observe_until and date.fromisoformat(observe_until)
-    for complete, _ in generate_objects(run, *days, days_per_chunk, workers, until or None):
+    for complete, *_ in generate_objects(run, *days, days_per_chunk, workers, until or None):
         for item in complete:
             # A second object of the same key would overwrite the first.
             assert (item.source, item.day) not in found
@@ -188,7 +188,7 @@ def lines_and_hash(values: dict[str, Any]) -> tuple[list[str], str]:
     typed = parse_parameters(values)
     day = day_number(typed.date_min)
     made = generate_batch(build_scenario(typed), [day, day + 1])
-    return made.lines.texts.series().to_list(), config_hash(typed)
+    return made.raw.lines.texts.series().to_list(), config_hash(typed)
 
 
 def test_another_seed_gives_other_lines_of_the_same_kind():

@@ -119,8 +119,9 @@ def _edited(batch: CleanBatch, edits: Sequence[Edit]) -> Lines:
 def _keys(lines: Lines) -> NDArray[np.bytes_]:
     """Texts of bytes that order as lines do: as (day, channel, at, tie)."""
     objects = lines.day * len(CHANNEL_IDS) + lines.channel
-    columns = [part.astype(">u8") for part in (objects, lines.at, lines.tie)]
-    return np.stack(columns, axis=1).view("S24").ravel()
+    columns = [part.astype(np.uint64) for part in (objects, lines.at, lines.tie)]
+    # Stacking makes the order of bytes that of the machine.
+    return np.stack(columns, axis=1).astype(">u8").view("S24").ravel()
 
 
 def _new_lines(edits: Sequence[Edit]) -> Lines:
