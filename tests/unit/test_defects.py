@@ -130,7 +130,7 @@ def test_classes_choose_independently_and_the_first_wins():
 
 # --- The end of observation ---------------------------------------------------------------------
 
-END = "2026-01-16"
+END = "2026-01-13"
 
 
 def test_a_snapshot_has_the_objects_up_to_its_end_and_tells_of_what_defects_withhold():
