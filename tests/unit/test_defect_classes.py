@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from math import sqrt
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from pqrs_kedro.domain.defects import DEFECT_CLASSES, DEFECT_LABELS
 from pqrs_kedro.domain.statuses import TRANSITIONS
 from pqrs_kedro.pipelines.synthesis.defects.classes import BEFALL
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "defects.md"
 RATE = 0.2
 # A text of 1 MB each; and pairs of events, of which one keeps the other from being befallen.
 RATES = {"gigantic_text": 0.01, "out_of_order_lines": 0.03, "swapped_instants": 0.03}
@@ -298,6 +300,20 @@ ADDED = {
 def test_every_class_of_the_table_has_a_function_of_its_name():
     assert tuple(BEFALL) == DEFECT_LABELS == tuple(CHECKS)
     assert len(DEFECT_LABELS) == 33
+
+
+def test_the_document_tells_of_every_class_what_the_ledger_tells():
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in DOCUMENT.read_text(encoding="utf-8").splitlines()
+        if line.startswith("| `")
+    ]
+    told = {row[0].strip("`"): (row[2], row[5]) for row in rows if len(row) == 6}
+    assert tuple(told) == DEFECT_LABELS
+    for item in DEFECT_CLASSES:
+        ingestion, effect = told[item.label]
+        expected = f"quarantine `{item.reason}`" if item.reason else item.outcome
+        assert (expected in ingestion, effect) == (True, item.effect)
 
 
 @pytest.mark.parametrize("label", DEFECT_LABELS)
