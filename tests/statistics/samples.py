@@ -5,8 +5,9 @@ Tests that share one carry its name as `xdist_group`, so that one worker makes i
 
 from functools import cache
 
+import pytest
 from tools.distributions.observed import Observed
-from tools.distributions.samples import tickets
+from tools.distributions.samples import PROFILES, tickets
 
 HALF_YEAR = "half_year"
 """Group of the tests of 180 days of `documento_v1`."""
@@ -29,3 +30,10 @@ def law_run() -> Observed:
 def observed(profile: str) -> Observed:
     """The sample of a profile."""
     return half_year() if profile == "documento_v1" else law_run()
+
+
+GROUPS = {"documento_v1": HALF_YEAR, "ley1755": LAW_RUN}
+both_profiles = pytest.mark.parametrize(
+    "name", [pytest.param(p, id=p, marks=pytest.mark.xdist_group(GROUPS[p])) for p in PROFILES]
+)
+"""A test of both samples."""

@@ -11,27 +11,15 @@ import numpy as np
 import pytest
 from scipy import stats
 from tests.oracle.walk import never_late_share
-from tests.statistics.samples import HALF_YEAR, LAW_RUN, observed
+from tests.statistics.samples import both_profiles, observed
 from tools.distributions import checks, laws
 from tools.distributions.observed import Observed
-from tools.distributions.samples import PROFILES, base_profile, tickets
+from tools.distributions.samples import PROFILES, base_profile, tickets, tickets_in_number
 
-GROUPS = {"documento_v1": HALF_YEAR, "ley1755": LAW_RUN}
-both_profiles = pytest.mark.parametrize(
-    "name", [pytest.param(p, id=p, marks=pytest.mark.xdist_group(GROUPS[p])) for p in PROFILES]
-)
 ENOUGH = 150_000
 TOLERANCE = 0.0025
 # The samples that other tests read have the seed 42 and the default rate.
 SEED_OF = {0.07: 7, 0.095: 42, 0.12: 2026}
-
-
-def last_cycle_late(sample: Observed) -> np.ndarray:
-    """Whether each ticket, in order, is breached: its last cycle is late."""
-    cycles = sample.cycles
-    late = np.zeros(len(sample.batch.day), dtype=bool)
-    late[cycles.ticket[cycles.is_last]] = cycles.is_late[cycles.is_last]
-    return late
 
 
 def breach_law(name: str, rate: float) -> laws.BreachLaw:
@@ -46,8 +34,7 @@ def stratum_of_day(sample: Observed) -> np.ndarray:
 
 def standard_error(name: str, sample: Observed, rate: float) -> float:
     """Standard deviation of the realised rate: see `laws.BreachLaw`."""
-    strata = len(np.unique(stratum_of_day(sample)))
-    return breach_law(name, rate).deviation(len(sample.batch.day), strata)
+    return breach_law(name, rate).deviation(len(sample.batch.day), sample.strata_count)
 
 
 @cache
@@ -56,7 +43,7 @@ def sample_at(name: str, rate: float, seed: int, days: int) -> Observed:
 
 
 def check_types(sample: Observed, rate: float) -> None:
-    late = last_cycle_late(sample)
+    late = sample.breached
     for number in range(len(sample.batch.scenario.profile.types)):
         of_type = late[sample.batch.type_index == number]
         allowed = max(0.01, 4 * np.sqrt(rate * (1 - rate) / len(of_type)))
@@ -73,8 +60,12 @@ def check_types(sample: Observed, rate: float) -> None:
 def test_the_breach_rate_of_150000_tickets_is_within_a_quarter_point(
     rate: float, seed: int, name: str
 ):
-    found = observed(name) if seed == 42 else sample_at(name, rate, seed, days=125)
-    late = last_cycle_late(found)
+    if seed == 42:
+        found = observed(name)
+    else:
+        options = {"profile": name, "breach_rate": rate, "seed": seed}
+        found = Observed(tickets_in_number(ENOUGH, "2026-01-01", **options))
+    late = found.breached
     assert len(late) >= ENOUGH
     deviation = late.mean() - rate
     assert abs(deviation) <= TOLERANCE
@@ -86,7 +77,7 @@ def test_the_breach_rate_of_150000_tickets_is_within_a_quarter_point(
 @pytest.mark.parametrize("name", PROFILES)
 def test_any_allowed_rate_is_met_within_the_spread_of_stratified_draws(name: str, rate: float):
     found = sample_at(name, rate, seed=11, days=20)
-    late = last_cycle_late(found)
+    late = found.breached
     assert checks.normal(late.mean() - rate, standard_error(name, found, rate), len(late)).passed
     check_types(found, rate)
 
@@ -96,7 +87,7 @@ def test_neighbouring_rates_are_told_apart(name: str):
     """A rate that is a point off is noticed in a run of 20 days."""
     found = sample_at(name, 0.2, seed=11, days=20)
     error = standard_error(name, found, 0.2)
-    late = last_cycle_late(found)
+    late = found.breached
     assert not checks.normal(late.mean() - 0.21, error, len(late)).passed
 
 
@@ -124,7 +115,7 @@ def surplus(name: str, sample: Observed, days: int, late: np.ndarray) -> np.ndar
 @pytest.mark.parametrize("days", [1, 3, 7])
 def test_short_runs_are_on_target_thanks_to_stratification(days: int, name: str):
     sample = observed(name)
-    z = surplus(name, sample, days, last_cycle_late(sample))
+    z = surplus(name, sample, days, sample.breached)
     assert abs(z).max() < 4.5
     assert stats.chi2.sf((z**2).sum(), len(z)) > checks.LEVEL
 
@@ -141,7 +132,7 @@ def test_draws_that_are_not_stratified_spread_too_much(days: int, name: str):
 @both_profiles
 def test_runs_of_three_days_are_within_a_point_of_the_request(name: str):
     sample = observed(name)
-    late = last_cycle_late(sample)
+    late = sample.breached
     rates = np.array([late[run].mean() for run in short_runs(sample, 3)])
     assert abs(rates - 0.095).max() < 0.01
 
@@ -158,7 +149,7 @@ def test_a_cycle_is_late_exactly_when_its_unpaused_time_exceeds_its_term(name: s
 @both_profiles
 def test_reopened_tickets_are_as_often_late_as_others(name: str):
     sample = observed(name)
-    late, reopened = last_cycle_late(sample), sample.has("REOPENED")
+    late, reopened = sample.breached, sample.has("REOPENED")
     able = ~sample.withdrawn & (sample.batch.resolution != 1)
     law = breach_law(name, 0.095).ratio
     for members in (able & reopened, able & ~reopened):

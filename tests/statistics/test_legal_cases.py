@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 import pytest
-from tests.statistics.samples import HALF_YEAR, LAW_RUN, observed
+from tests.statistics.samples import both_profiles, observed
 from tools.distributions import checks
 from tools.distributions.clock import DAY, same_date_next_month
 from tools.distributions.observed import Observed
@@ -19,11 +19,6 @@ from pqrs_kedro.domain.statuses import STATUS_CODE
 from pqrs_kedro.pipelines.synthesis.events import batch_events
 from pqrs_kedro.pipelines.synthesis.paths import END, ORDINARY, REPEATED_PETITION, TRANSFERRED
 from pqrs_kedro.pipelines.synthesis.tickets import TicketBatch
-
-GROUPS = {"documento_v1": HALF_YEAR, "ley1755": LAW_RUN}
-both_profiles = pytest.mark.parametrize(
-    "name", [pytest.param(p, id=p, marks=pytest.mark.xdist_group(GROUPS[p])) for p in PROFILES]
-)
 
 
 def entered_first(sample: Observed, status: str) -> np.ndarray:

@@ -90,7 +90,8 @@ def uniform(values: Float) -> Check:
 def uniform_places(places: Float) -> list[Check]:
     """Places of observations in their own laws: uniform, and so are mean and spread.
 
-    The normal scores' mean and spread tell laws apart that differ in spread, to which Kolmogorov-Smirnov is nearly blind.
+    Moments of the normal scores tell laws apart that differ in spread, to which the test of
+    Kolmogorov and Smirnov is nearly blind.
     """
     scores = stats.norm.ppf(np.clip(places, 1e-12, 1 - 1e-12))
     return [uniform(places), *log_moments(np.exp(scores), 1.0, 1.0)]
@@ -121,7 +122,7 @@ def log_moments(values: ArrayLike, median: float, sigma: float) -> list[Check]:
     return [mean, spread]
 
 
-def same_law(sample: Float, simulated: Float) -> Check:
+def same_law(sample: ArrayLike, simulated: ArrayLike) -> Check:
     """Two-sample Kolmogorov-Smirnov test."""
     found = stats.ks_2samp(sample, simulated, method="asymp")
     return Check(float(found.statistic), float(found.pvalue), len(sample))

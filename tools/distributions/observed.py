@@ -187,6 +187,19 @@ class Observed:
         return paused, holds, last, withdrawn
 
     @cached_property
+    def breached(self) -> Bool:
+        """Whether the last cycle of each ticket is late."""
+        late = np.zeros(len(self.batch.day), dtype=bool)
+        last = self.cycles.is_last
+        late[self.cycles.ticket[last]] = self.cycles.is_late[last]
+        return late
+
+    @property
+    def strata_count(self) -> int:
+        """Non-empty strata of all days: what draws of the response ratio are stratified within."""
+        return len(np.unique(self.batch.day * (self.strata.max() + 1) + self.strata))
+
+    @cached_property
     def ratios(self) -> Float:
         """Response ratio of each cycle: its unpaused office time over its term.
 
@@ -200,8 +213,7 @@ class Observed:
     def floors(self) -> Float:
         """Least response ratio of each ticket's first cycle, if not extended.
 
-        Early steps, closing and 2 % of the term. A cycle with holds needs a day more for each, which
-        is left out.
+        Early steps, closing and 2 % of the term. What holds need, a day each, is left out.
         """
         path, entered = self.batch.path, self.batch.timeline.entered
         row = np.arange(len(path))

@@ -7,14 +7,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
 
+import numpy as np
 from omegaconf import OmegaConf
 
 from pqrs_kedro.domain.calendar import day_number
 from pqrs_kedro.parameters import Profile, RunParameters, parse_parameters
+from pqrs_kedro.pipelines.synthesis.paths import withdrawal_shares
 from pqrs_kedro.pipelines.synthesis.scenario import build_scenario
 from pqrs_kedro.pipelines.synthesis.tickets import TicketBatch, build_batch
 
 PROFILES: Final = ("documento_v1", "ley1755")
+_YEAR: Final = timedelta(days=365)
 _CONF: Final = Path(__file__).resolve().parents[2] / "conf" / "base"
 
 
@@ -49,6 +52,13 @@ def base_profile(name: str) -> Profile:
     return parameters(profile=name).chosen_profile
 
 
+def never_late_share(profile: Profile) -> float:
+    """Probability that a ticket cannot be late: transferred, or withdrawn in its last cycle."""
+    shares = profile.resolutions
+    ordinary = 1 - shares.transfer - shares.repeated
+    return shares.transfer + ordinary * withdrawal_shares(profile).last_cycle
+
+
 def tickets(
     first: str, days: int, changes: Mapping[str, Any] | None = None, **top_level: Any
 ) -> TicketBatch:
@@ -57,3 +67,13 @@ def tickets(
     last = start + timedelta(days=days - 1)
     run = build_scenario(parameters(changes, date_min=start, date_max=last, **top_level))
     return build_batch(run, range(day_number(start), day_number(last) + 1))
+
+
+def tickets_in_number(count: int, first: str, **top_level: Any) -> TicketBatch:
+    """At least so many tickets: those of as many whole days as that takes, a year at most."""
+    start = date.fromisoformat(first)
+    run = build_scenario(parameters(date_min=start, date_max=start + _YEAR, **top_level))
+    day = day_number(start)
+    days = range(day, day + _YEAR.days)
+    received = np.cumsum([run.plan.count(number) for number in days])
+    return build_batch(run, days[: int(np.searchsorted(received, count)) + 1])
