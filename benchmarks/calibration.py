@@ -1,8 +1,8 @@
 """Is the breach rate that was asked for the one that comes out?
 
 `make calibration`, or `python -m benchmarks.calibration`: 20 seeds x 3 rates x 2 profiles of
-150,000 tickets each, about two seconds of processor time a run. Due days are counted by the definitions of
-docs/metrics.md on NumPy's business days. A row passes when in every run
+150,000 tickets each, about two seconds of processor time a run. Due days are counted by the
+definitions of docs/metrics.md on NumPy's business days. A row passes when in every run
 
 * the realised rate of all tickets is within 0.25 percentage points of the request, and
 * that of every type within max(1 point, 4 sqrt(r (1 - r) / n)).

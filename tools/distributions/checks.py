@@ -125,7 +125,7 @@ def log_moments(values: ArrayLike, median: float, sigma: float) -> list[Check]:
 def same_law(sample: ArrayLike, simulated: ArrayLike) -> Check:
     """Two-sample Kolmogorov-Smirnov test."""
     found = stats.ks_2samp(sample, simulated, method="asymp")
-    return Check(float(found.statistic), float(found.pvalue), len(sample))
+    return Check(float(found.statistic), float(found.pvalue), np.size(sample))
 
 
 def dispersion(counts: ArrayLike, means: ArrayLike, k: float) -> Check:
