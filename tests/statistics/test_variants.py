@@ -4,13 +4,12 @@ from collections import Counter
 from functools import cache
 from itertools import pairwise
 
-import numpy as np
 import pytest
 from tests.oracle.walk import BOUNDS, FORBIDDEN, PROBABILITIES, Path, possible
 from tests.statistics.samples import HALF_YEAR, half_year
 from tools.distributions import checks
 from tools.distributions.checks import Check
-from tools.distributions.observed import Observed, variants
+from tools.distributions.observed import Observed, variants, yardsticks
 from tools.distributions.samples import tickets
 
 from pqrs_kedro.domain.statuses import STATUS_IDS
@@ -40,18 +39,14 @@ def counted_paths(sample: Observed, resolution: int | None = None) -> Counter[Pa
 @pytest.mark.parametrize("seed", SEEDS)
 def test_ten_thousand_tickets_look_like_a_public_process_log(seed: int):
     made = tickets("2026-04-13", 10, seed=seed)
-    rows, frequency = variants(made.path[:10_000])
-    assert frequency.sum() == 10_000
-    covered = np.cumsum(frequency)
-    present = [row[row != END].tolist() for row in rows]
-    repeats = sum(n for row, n in zip(present, frequency, strict=True) if len(set(row)) < len(row))
-    slope = np.polyfit(np.log(np.arange(1, 51)), np.log(frequency[:50]), 1)[0]
-    assert 5000 <= covered[0] <= 7000
-    assert 7700 <= covered[4] <= 9000
-    assert 3 <= np.searchsorted(covered, 8000) + 1 <= 7
-    assert 600 <= repeats <= 3500
-    assert -1.9 <= slope <= -1.6
-    assert (frequency == 1).sum() > 20
+    assert len(made.path) > 10_000
+    found = yardsticks(made.path[:10_000])
+    assert 0.50 <= found.top_1 <= 0.70
+    assert 0.77 <= found.top_5 <= 0.90
+    assert 3 <= found.for_80 <= 7
+    assert 0.06 <= found.repeats <= 0.35
+    assert -1.9 <= found.slope <= -1.6
+    assert found.singletons > 20
 
 
 # --- Probabilities ------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 The profile is that of the law; the sample may come from another one, whose figures are off.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -169,3 +171,41 @@ def ratio_checks(law: laws.RatioLaw, sample: Observed) -> list[Check]:
         checks.uniform(place),
         checks.normal(float((~above).sum() - below.sum()), error, len(below)),
     ]
+
+
+def hold_cdf(profile: Profile, sample: Observed) -> Callable[[Float], Float]:
+    """Distribution function of completed holds: truncated below the month of each one's start."""
+    began = sample.segment("ON_HOLD", "IN_PROGRESS").start // DAY
+    longest, count = np.unique(same_date_next_month(began) - began - 1, return_counts=True)
+    law = laws.seconds_law(profile.segments.on_hold)
+
+    def cdf(seconds: Float) -> Float:
+        truncated = [np.minimum(law.cdf(seconds) / law.cdf(days * DAY), 1) for days in longest]
+        return np.average(truncated, axis=0, weights=count)
+
+    return cdf
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Tickets archived with the first, second, ... Friday on or after the day they were closed."""
+
+    seen: Float
+    expected: Float
+
+
+def friday_batches(profile: Profile, sample: Observed, number: int) -> Batches:
+    """Archived tickets by Friday, and how many the law of the time to archiving puts there."""
+    clock, found = sample.clock, sample.segment("CLOSED", "ARCHIVED")
+    day = found.start // DAY
+    first = day + (_FRIDAY - (day + 3) % 7) % 7
+    begun = clock.office_seconds(found.start)
+    law = laws.seconds_law(profile.segments.closed_to_archived)
+    ready = [
+        law.cdf(np.maximum(clock.office_seconds((first + 7 * n + 1) * DAY) - begun + 0.5, 0)).sum()
+        for n in range(number)
+    ]
+    archived = found.end // DAY
+    week = (archived - (archived + 3 - _FRIDAY) % 7 - first) // 7
+    seen = np.bincount(week, minlength=number)[:number]
+    return Batches(seen.astype(float), np.diff(ready, prepend=0.0))

@@ -85,6 +85,40 @@ def variants(paths: Paths) -> tuple[Paths, Int]:
 
 
 @dataclass(frozen=True)
+class Yardsticks:
+    """What public process logs are compared by."""
+
+    top_1: float
+    """Share of the most frequent variant."""
+    top_5: float
+    for_80: int
+    """Variants that cover 80 % of the tickets."""
+    repeats: float
+    """Share of tickets that enter a status more than once."""
+    slope: float
+    """Of log frequency over log rank, of the first 50 variants."""
+    singletons: int
+    """Variants that occur once."""
+
+
+def yardsticks(paths: Paths) -> Yardsticks:
+    """The yardsticks of some tickets."""
+    rows, frequency = variants(paths)
+    covered = np.cumsum(frequency) / frequency.sum()
+    repeated = np.array(
+        [len({*row}) < len(row) for row in ([s for s in r if s >= 0] for r in rows)]
+    )
+    return Yardsticks(
+        top_1=float(covered[0]),
+        top_5=float(covered[4]),
+        for_80=int(np.searchsorted(covered, 0.8)) + 1,
+        repeats=float(frequency[repeated].sum() / frequency.sum()),
+        slope=float(np.polyfit(np.log(np.arange(1, 51)), np.log(frequency[:50]), 1)[0]),
+        singletons=int((frequency == 1).sum()),
+    )
+
+
+@dataclass(frozen=True)
 class Observed:
     """A batch of tickets, measured."""
 
