@@ -1,7 +1,12 @@
-"""First messages of the default run, all of them: how many are alike, what they give away."""
+"""First messages of the default run, all of them: how many are alike, what they give away.
+
+And whole tickets: what is said fits place, type and outcome. The grammar's own tests are
+`tests/unit/test_texts.py`.
+"""
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -13,6 +18,7 @@ from tools.distributions import checks
 from tools.distributions.samples import base_profile, parameters
 
 from pqrs_kedro.domain.calendar import day_number
+from pqrs_kedro.domain.territory import municipalities
 from pqrs_kedro.pipelines.synthesis.generator import generate_batch
 from pqrs_kedro.pipelines.synthesis.scenario import build_scenario
 
@@ -118,3 +124,100 @@ def test_no_document_number_can_be_a_persons():
     }
     assert len(numbers) > 8000
     assert all(re.fullmatch(r"9[5-9][0-9]{8}", number) for number in numbers)
+
+
+# --- Whole tickets ------------------------------------------------------------------------------
+
+
+@cache
+def whole_tickets() -> dict[str, list[dict[str, Any]]]:
+    """All lines of some 1,500 tickets of the default run, by ticket."""
+    scenario = build_scenario(parameters(volume_scale=0.25))
+    first = day_number(parameters().date_min)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for line in generate_batch(scenario, range(first, first + 6)).sort("at", "tie")["line"]:
+        found.setdefault(json.loads(line)["ticket_id"], []).append(json.loads(line))
+    return found
+
+
+def spoken(event: dict[str, Any]) -> str:
+    payload = event["payload"] or {}
+    turns = payload.get("turns") or payload.get("transcript") or []
+    return "\n".join(
+        [turn["text"] for turn in turns]
+        + [
+            payload[name]
+            for name in ("subject", "asunto", "body", "observaciones")
+            if name in payload
+        ]
+    )
+
+
+def entering(ticket: list[dict[str, Any]], status: str) -> list[dict[str, Any]]:
+    return [event for event in ticket if event["status_to"] == status]
+
+
+def test_every_address_that_anybody_names_is_of_a_reserved_domain():
+    text = json.dumps(list(whole_tickets().values()), ensure_ascii=False)
+    addresses = set(re.findall(r"@([A-Za-z0-9.-]+[A-Za-z])", text))
+    assert addresses
+    assert [domain for domain in addresses if not RESERVED.search(domain)] == []
+
+
+def test_a_first_message_names_the_municipality_of_its_ticket():
+    table = municipalities()
+    names = dict(zip(table["dane_code"].to_pylist(), table["name"].to_pylist(), strict=True))
+    known = 0
+    for ticket in whole_tickets().values():
+        (code,) = {event["attributes"]["dane_code"] for event in entering(ticket, "RADICATED")}
+        if code is not None:
+            known += 1
+            assert names[code] in spoken(ticket[0])
+    assert known > 1000
+
+
+OUTCOMES = {
+    "DESISTIMIENTO_TACITO": r"(?s)desistimiento tácito.*artículo 17 del CPACA",
+    "TRASLADO": r"artículo 21\s+del CPACA",
+    "REITERATIVA": r"(?s)reiterativa.*artículo 19|artículo 19.*reiterativas",
+    "PRORROGA": r"prórroga que se le comunicó|término adicional informado",
+}
+
+
+def test_an_answer_says_what_its_resolution_code_says_and_nothing_of_the_others():
+    seen = Counter[str | None]()
+    for ticket in whole_tickets().values():
+        for event in entering(ticket, "RESPONDED"):
+            code = event["attributes"]["resolution_code"]
+            found = {name for name, words in OUTCOMES.items() if re.search(words, spoken(event))}
+            assert found == ({code} if code else set())
+            seen[code] += 1
+    assert seen.keys() == {None, *OUTCOMES}
+
+
+def test_a_repetition_names_the_ticket_that_its_answer_cites():
+    cited = 0
+    for ticket in whole_tickets().values():
+        for event in entering(ticket, "RESPONDED"):
+            number = event["attributes"]["cited_external_id"]
+            if number is not None:
+                cited += 1
+                assert number in spoken(event)
+                assert number in spoken(ticket[0])
+    assert cited > 5
+
+
+TYPE_WORDS = {
+    "PETICION": "petición",
+    "QUEJA": "queja",
+    "RECLAMO": "reclamo",
+    "SUGERENCIA": "sugerencia",
+}
+
+
+def test_an_answer_names_the_type_that_the_ticket_was_classified_as():
+    for ticket in whole_tickets().values():
+        kinds = {event["attributes"]["pqrs_type"] for event in entering(ticket, "CLASSIFIED")}
+        (kind,) = kinds
+        for event in entering(ticket, "RESPONDED"):
+            assert f"su {TYPE_WORDS[kind]}" in spoken(event)
