@@ -218,11 +218,12 @@ def generation(project: Path, workers: int, name: str) -> Figures:
 
 
 def generate(project: Path, workers: int) -> Figures:
-    """Generate the default run's raw objects into a folder lake; imports are not timed."""
+    """Generate the default run's objects into a folder lake; imports are not timed."""
+    from pqrs_kedro.datasets.ground_truth import GroundTruth
     from pqrs_kedro.datasets.raw_events import RawEvents
     from pqrs_kedro.domain.calendar import colombian_calendar
     from pqrs_kedro.parameters import parse_parameters
-    from pqrs_kedro.pipelines.synthesis.generator import generate_raw_objects
+    from pqrs_kedro.pipelines.synthesis.generator import generate_objects
     from pqrs_kedro.pipelines.synthesis.scenario import build_scenario
     from pqrs_kedro.run.config_loader import RunConfigLoader
 
@@ -237,10 +238,12 @@ def generate(project: Path, workers: int) -> Figures:
     with tempfile.TemporaryDirectory(prefix="pqrs-bench-lake-") as lake:
         began, used = perf_counter(), process_time()
         raw = RawEvents(path=lake, run_id="bench")
-        for objects in generate_raw_objects(
+        ledger = GroundTruth(table="ground_truth", path=lake, run_id="bench")
+        for objects, parts in generate_objects(
             build_scenario(typed), typed.date_min, typed.date_max, typed.days_per_chunk, workers
         ):
             raw.save(objects)
+            ledger.save(parts)
         seconds, processor = perf_counter() - began, process_time() - used
     own = {"processor s": processor} if workers == 1 else {}
     return {"s": seconds, **own, "events/s": sum(item.rows for item in raw.objects) / seconds}

@@ -315,7 +315,13 @@ class Run:
         """All data objects: no documents of the run, nor what a killed writer left hidden."""
         found = self.lake.rglob(f"run_id={self.run_id}/[!.]*")
         documents = ("manifests", "logs", "reports")
-        return sorted(p for p in found if p.relative_to(self.lake).parts[0] not in documents)
+        data = [p for p in found if p.relative_to(self.lake).parts[0] not in documents]
+        return sorted([*data, *self.ledger_objects()])
+
+    def ledger_objects(self) -> list[Path]:
+        """The objects of the ground truth, which lie beside the manifest."""
+        folder = f"manifests/day=*/run_id={self.run_id}/ground_truth"
+        return sorted(self.lake.glob(f"{folder}/month=*/part-*.parquet"))
 
     def hashes(self) -> dict[str, str]:
         """SHA-256 of every data object, by its key without the run."""
@@ -329,7 +335,8 @@ class Run:
         table = TABLES[name]
         hive = "".join(f"/{part}=*" for part in table.partitions)
         pattern = f"{table.path}{hive}/run_id={self.run_id}/part-*.parquet"
-        parts = [_with_partitions(path) for path in sorted(self.lake.glob(pattern))]
+        found = self.ledger_objects() if name == "ground_truth" else self.lake.glob(pattern)
+        parts = [_with_partitions(path, table.partitions) for path in sorted(found)]
         if not parts:
             return pa.table({column: [] for column in (*table.partitions, *table.columns)})
         return pa.concat_tables(parts)
@@ -340,20 +347,21 @@ class Run:
         return rows
 
 
-def _with_partitions(path: Path) -> pa.Table:
+def _with_partitions(path: Path, partitions: tuple[str, ...]) -> pa.Table:
     # ParquetFile, not read_table: that would take run_id from the path for a column.
     rows = pq.ParquetFile(path).read()
     for part in path.parts:
         name, _, value = part.partition("=")
-        if value and name != "run_id":
+        if value and name in partitions:
             cell = date.fromisoformat(value) if name == "day" else value
             rows = rows.append_column(name, pa.repeat(pa.scalar(cell), len(rows)))
     return rows
 
 
 def logical(key: Path) -> str:
-    """A key without its run."""
-    return "/".join(part for part in key.parts if not part.startswith("run_id="))
+    """A key without its run, and without the day on which that started."""
+    of_run = ("run_id=", "day=") if key.parts[0] == "manifests" else ("run_id=",)
+    return "/".join(part for part in key.parts if not part.startswith(of_run))
 
 
 # Runs made once per test session
@@ -408,6 +416,33 @@ def ley1755_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         copy_project(folder).run(run_id="l3y-run", **LEY1755)
 
     return Run(Project(_once(tmp_path_factory, "ley1755", make)), "l3y-run")
+
+
+# The same tickets as a live system sees them: on the last day but one of reception, with tickets
+# that are not radicated or not classified yet, and weeks later, on a Sunday.
+SNAPSHOTS: dict[str, dict[str, Any]] = {
+    "documento": {**DOCUMENTO, "observe_until": "2026-01-11"},
+    "ley1755": {**LEY1755, "observe_until": "2026-01-18"},
+}
+
+
+def _snapshot_run(factory: pytest.TempPathFactory, name: str) -> Run:
+    def make(folder: Path) -> None:
+        copy_project(folder).run(run_id="snap-run", **SNAPSHOTS[name])
+
+    return Run(Project(_once(factory, f"snapshot-{name}", make)), "snap-run")
+
+
+@pytest.fixture(scope="session")
+def documento_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The run of `documento_run` with an end of observation. To be read only."""
+    return _snapshot_run(tmp_path_factory, "documento")
+
+
+@pytest.fixture(scope="session")
+def ley1755_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The run of `ley1755_run` with an end of observation. To be read only."""
+    return _snapshot_run(tmp_path_factory, "ley1755")
 
 
 @pytest.fixture(
@@ -804,16 +839,23 @@ class Observed:
         return dict.fromkeys(("total", *self.oracle.types), 9.5)
 
 
-def _oracle(events: list[Any], date_min: str, profile: Mapping[str, Any]) -> OracleRun:
+def _oracle(
+    events: list[Any],
+    date_min: str,
+    profile: Mapping[str, Any],
+    observe_until: str | None = None,
+) -> OracleRun:
     terms = {code: item["term_business_days"] for code, item in profile["types"].items()}
     stop = profile["stop_status"]
     first = date.fromisoformat(date_min)
-    return OracleRun(events, first, terms, CHANNELS, _REGION_BY_PREFIX, stop)
+    until = observe_until and date.fromisoformat(observe_until)
+    return OracleRun(events, first, terms, CHANNELS, _REGION_BY_PREFIX, stop, until or None)
 
 
-def _observe_run(run: Run, profile: str, date_min: str) -> Observed:
+def _observe_run(run: Run, given: Mapping[str, Any]) -> Observed:
     events = read_events(run.lake, run.run_id)
-    return Observed(run, _oracle(events, date_min, base_profiles()[profile]))
+    profile = base_profiles()[given["profile"]]
+    return Observed(run, _oracle(events, given["date_min"], profile, given.get("observe_until")))
 
 
 def _observe_stories(run: Run, stop_status: str) -> Observed:
@@ -824,12 +866,22 @@ def _observe_stories(run: Run, stop_status: str) -> Observed:
 
 @pytest.fixture(scope="session")
 def observed_documento(documento_run: Run) -> Observed:
-    return _observe_run(documento_run, "documento_v1", DOCUMENTO["date_min"])
+    return _observe_run(documento_run, DOCUMENTO)
 
 
 @pytest.fixture(scope="session")
 def observed_ley1755(ley1755_run: Run) -> Observed:
-    return _observe_run(ley1755_run, "ley1755", LEY1755["date_min"])
+    return _observe_run(ley1755_run, LEY1755)
+
+
+@pytest.fixture(scope="session")
+def observed_documento_snapshot(documento_snapshot: Run) -> Observed:
+    return _observe_run(documento_snapshot, SNAPSHOTS["documento"])
+
+
+@pytest.fixture(scope="session")
+def observed_ley1755_snapshot(ley1755_snapshot: Run) -> Observed:
+    return _observe_run(ley1755_snapshot, SNAPSHOTS["ley1755"])
 
 
 @pytest.fixture(scope="session")
@@ -849,12 +901,16 @@ def observed_stories_responded(stories_stopped_by_responded: Run) -> Observed:
         for name, group in (
             ("documento", "doc"),
             ("ley1755", "ley"),
+            ("documento_snapshot", "snapshots"),
+            ("ley1755_snapshot", "snapshots"),
             ("stories_closed", "stories"),
             ("stories_responded", "stories"),
         )
     ],
 )
 def observed(request: pytest.FixtureRequest) -> Observed:
-    """Each run that the oracle recomputes: two generated ones, and the hand-made tickets twice."""
+    """Each run that the oracle recomputes: generated ones, whole and observed up to a day, and the
+    hand-made tickets twice.
+    """
     found: Observed = request.getfixturevalue(request.param)
     return found

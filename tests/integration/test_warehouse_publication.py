@@ -14,7 +14,7 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 from tests.conftest import Project, Run, copy_project
-from tests.integration.conftest import change_messages
+from tests.integration.conftest import change_messages, change_rows
 from tests.runs import link_run
 
 from pqrs_kedro.contracts.tables import TABLES
@@ -38,6 +38,7 @@ _AS_TEXT = {
     "date": "({0} - date '1970-01-01')::text",
     "timestamp": "(extract(epoch FROM {0}) * 1000000)::bigint::text",
     "float64": "encode(float8send({0}), 'hex')",
+    "geometry": "encode({0}, 'hex')",
 }
 
 
@@ -78,6 +79,8 @@ def as_text(value: Any) -> str:
             return str(int(value))
         case float():
             return pack(">d", value).hex()
+        case bytes():
+            return value.hex()
         case datetime():
             delta = value - EPOCH
             return str((delta.days * 86400 + delta.seconds) * 10**6 + delta.microseconds)
@@ -331,6 +334,23 @@ def test_hostile_texts_survive_and_nul_becomes_the_replacement_character(
     assert {"a\ufffdb\ufffd", *hostile[1:]} <= set(wanted)
     (record,) = caplog.records
     assert '{"silver_messages": 1}' in record.getMessage()
+
+
+@pytest.mark.xdist_group("doc")
+def test_a_run_from_before_a_column_was_added_has_null_in_it(
+    warehouse: Warehouse, store: FolderStore, put_run: PutRun
+) -> None:
+    run, added = put_run("older"), TABLES["dim_geo"].added
+    (path,) = run.lake.glob("silver/dim_geo/run_id=older/part-*")
+    change_rows(run, path, lambda rows: rows.drop_columns(list(added)))
+    publish(store, "older", warehouse)
+    query = sql.SQL("SELECT DISTINCT {} FROM dim_geo_current").format(
+        sql.SQL(", ").join(map(sql.Identifier, added))
+    )
+    with warehouse.connect() as connection:
+        assert connection.execute(query).fetchall() == [(None,) * len(added)]
+        count = connection.execute("SELECT count(*) FROM dim_geo_current").fetchall()
+    assert count == [(1_122,)]
 
 
 @pytest.mark.xdist_group("doc")

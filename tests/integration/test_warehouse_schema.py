@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, create_engine
+from tests.conftest import Project
 
 from pqrs_kedro.warehouse.connection import Warehouse, open_warehouse
 from pqrs_kedro.warehouse.migrate import VERSION_TABLE, configuration, head
@@ -62,6 +64,48 @@ def test_opening_again_changes_nothing(warehouse: Warehouse) -> None:
         before = sorted(connection.execute(query).fetchall())
         open_warehouse(Path(), warehouse.url)
         assert sorted(connection.execute(query).fetchall()) == before
+
+
+def test_a_warehouse_of_the_first_schema_keeps_its_runs_and_gets_what_was_added(
+    project: Project,
+) -> None:
+    first = create_engine(project.warehouse_url.replace("postgresql://", "postgresql+psycopg://"))
+    with first.begin() as connection:
+        connection.exec_driver_sql("CREATE SCHEMA meta")
+        config = configuration()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql(
+            """
+            INSERT INTO meta.etl_runs (run_id, seed, started_at, finished_at, status, date_min,
+                date_max, published_at)
+            VALUES ('old', 1, now(), now(), 'completed', '2026-01-01', '2026-01-01', now());
+            CREATE TABLE runs.dim_geo_old PARTITION OF dim_geo FOR VALUES IN ('old');
+            INSERT INTO dim_geo VALUES ('old', '05001', 'Andina', 'Medellín', 'Antioquia', '05',
+                '05001', 6.245, -75.57151)
+            """
+        )
+    first.dispose()
+    with open_warehouse(project.path, project.warehouse_url).connect() as connection:
+        rows = connection.execute(
+            "SELECT run_id, municipio, longitude, geometry_kind, location, boundary "
+            "FROM dim_geo_current"
+        ).fetchall()
+        columns = [item.name for item in connection.execute("SELECT * FROM dim_geo_current LIMIT 0")
+                   .description or ()]  # fmt: skip
+    assert rows == [("old", "Medellín", -75.57151, None, None, None)]
+    assert columns == ["run_id", *SERVED["dim_geo"].columns]
+
+
+@pytest.mark.parametrize("table", SERVED)
+def test_a_view_shows_the_columns_of_its_table_in_the_contracts_order(
+    table: str, warehouse: Warehouse
+) -> None:
+    with warehouse.connect() as connection:
+        cursor = connection.execute(f"SELECT * FROM {table}_current LIMIT 0")
+    contract = SERVED[table]
+    shown = [column.name for column in cursor.description or ()]
+    assert shown == ["run_id", *contract.partitions, *contract.columns]
 
 
 def test_every_table_view_and_column_has_a_comment(warehouse: Warehouse) -> None:

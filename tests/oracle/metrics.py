@@ -303,7 +303,9 @@ def breach_rate(run: Run, pqrs_type: str | None = None) -> tuple[int, int]:
 def gold_run_summary(
     run: Run, requested_pct: Mapping[str, float | None] | None = None
 ) -> pd.DataFrame:
-    """The breach rate in total and by type; `requested_pct` is given by group."""
+    """The breach rate in total and by type, whose `requested_pct` is given by group; and how many
+    tickets have no type yet.
+    """
     rows = []
     for group in ("total", *run.types):
         numerator, denominator = breach_rate(run, None if group == "total" else group)
@@ -317,6 +319,17 @@ def gold_run_summary(
                 "requested_pct": (requested_pct or {}).get(group),
             }
         )
+    unclassified = len(run.tickets) - len(run.classified_tickets)
+    rows.append(
+        {
+            "measure": "unclassified",
+            "group": "total",
+            "numerator": unclassified,
+            "denominator": len(run.tickets),
+            "value_pct": quotient(100 * unclassified, len(run.tickets)),
+            "requested_pct": None,
+        }
+    )
     return as_frame("gold_run_summary", rows)
 
 

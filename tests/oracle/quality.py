@@ -56,7 +56,8 @@ DENSE = {
 
 def quality_values(load: Load, raw_objects: list[Path]) -> Values:
     """The value of every check, by dataset and name."""
-    names = [name for name, table in TABLES.items() if table.layer != "quality"]
+    layers = ("bronze", "silver", "gold")
+    names = [name for name, table in TABLES.items() if table.layer in layers]
     tables = {name: load(name) for name in names}
     return {
         **_keys(tables),
@@ -127,6 +128,10 @@ def _sums(tables: dict[str, pd.DataFrame]) -> Values:
     tickets, events = tables["silver_tickets"], tables["silver_status_events"]
     cycles = tables["silver_sla_cycles"]
     typed = tickets[tickets["pqrs_type"].notna()]
+    untyped = tickets[tickets["pqrs_type"].isna()]
+    summary = tables["gold_run_summary"]
+    counted = int(summary.loc[summary["measure"] == "unclassified", "numerator"].sum())
+    still_open = int((~tickets["current_status"].isin(["CLOSED", "ARCHIVED"])).sum())
 
     def difference(name: str, column: str, expected: int) -> int:
         return int(tables[name][column].sum()) - expected
@@ -145,8 +150,12 @@ def _sums(tables: dict[str, pd.DataFrame]) -> Values:
         ("silver_sla_cycles", "cycles_of_tickets"): len(cycles)
         - int(tickets["sla_cycles_count"].sum()),
         ("gold_kpi_volume_daily", "adds_up_to_tickets"): difference(
-            "gold_kpi_volume_daily", "tickets_count", len(typed)
+            "gold_kpi_volume_daily", "tickets_count", len(tickets) - counted
         ),
+        ("gold_run_summary", "counts_the_unclassified"): counted - len(untyped),
+        ("gold_kpi_backlog_daily", "ends_with_the_open_tickets"): int(backlog.iloc[-1])
+        + counted
+        - still_open,
         ("gold_kpi_first_response_daily", "adds_up_to_tickets"): difference(
             "gold_kpi_first_response_daily",
             "responded_count",
@@ -235,7 +244,7 @@ def _moves(events: pd.DataFrame) -> Values:
 
 
 def _summary(summary: pd.DataFrame) -> Values:
-    rows = summary.set_index("group")
+    rows = summary[summary["measure"] == "breach_rate"].set_index("group")
     types = rows.drop("total")
     rate = rows.loc["total", "value_pct"]
     value = None if pd.isna(rate) else float(rate)

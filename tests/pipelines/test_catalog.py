@@ -19,6 +19,7 @@ from tests.conftest import DOCUMENTO, Project, Run, copy_project
 from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.datasets.engine_table import EngineTable
 from pqrs_kedro.datasets.lake_table import LakeTable
+from pqrs_kedro.datasets.municipal_polygons import MunicipalPolygons
 from pqrs_kedro.datasets.raw_events import RawEvents
 from pqrs_kedro.datasets.raw_line_counts import RawLineCounts
 from pqrs_kedro.pipeline_registry import register_pipelines
@@ -27,7 +28,7 @@ from pqrs_kedro.run.engine import ENGINE, EngineSettings
 STAGES = ["synthesis", "ingestion", "curation", "metrics", "reporting"]
 # Both read the raw objects; the counts are a second reading that ingestion has no part in.
 RAW = {"raw_events", "raw_line_counts"}
-LAYERS = ["raw", "bronze", "silver", "gold", "quality"]
+LAYERS = ["raw", "truth", "bronze", "silver", "gold", "quality"]
 PIPELINES = register_pipelines()
 WHOLE: Pipeline = PIPELINES["__default__"]
 
@@ -99,8 +100,11 @@ def test_every_table_has_an_entry_and_every_lake_entry_a_table(unused: Entries) 
     assert set(persisted(unused)) - set(TABLES) == RAW
 
 
-def test_what_is_not_persisted_lives_in_memory_or_in_the_engine(unused: Entries) -> None:
+def test_what_is_not_persisted_lives_in_memory_or_in_the_engine_but_the_users_file(
+    unused: Entries,
+) -> None:
     passing = {name: data for name, data in unused.items() if name not in persisted(unused)}
+    assert isinstance(passing.pop("municipal_polygons"), MunicipalPolygons)
     assert all(isinstance(data, MemoryDataset | EngineTable) for data in passing.values())
 
 
@@ -282,7 +286,8 @@ def test_viz_shows_every_node_and_layer_and_opens_nothing(
 def test_viz_previews_every_persisted_dataset(documento_run: Run, tmp_path: Path) -> None:
     _, panels = export(documento_run.project, tmp_path / "viz", previews=True)
     tables = [p["preview"] for p in panels if p.get("preview_type") == "TablePreview"]
-    assert len(tables) == len(TABLES) + 1
+    # The tables, the counted lines, and the user's polygons, of which there are none.
+    assert len(tables) == len(TABLES) + 2
     columns = {tuple(preview["columns"]) for preview in tables}
     assert {tuple(table.columns) for table in TABLES.values()} <= columns
     assert sum(panel.get("preview_type") == "JSONPreview" for panel in panels) == 1
@@ -311,7 +316,7 @@ def test_a_stage_reads_what_earlier_stages_wrote() -> None:
     written: set[str] = set()
     for name in STAGES:
         inputs = {i for i in PIPELINES[name].inputs() if not i.startswith("param")}
-        assert inputs - {"raw_line_counts"} <= written
+        assert inputs - {"raw_line_counts", "municipal_polygons"} <= written
         written |= PIPELINES[name].outputs() | PIPELINES[name].all_outputs()
     assert set(TABLES) <= written
 

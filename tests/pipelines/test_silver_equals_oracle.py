@@ -5,6 +5,8 @@ the edges of the SLA cycle, with each clock.
 """
 
 import csv
+import json
+import struct
 from datetime import date
 from itertools import accumulate
 from typing import Any
@@ -30,7 +32,7 @@ ENTITIES = (
 @pytest.fixture(scope="module")
 def expected_silver(observed: Observed) -> dict[str, pd.DataFrame]:
     oracle = observed.oracle
-    return build_silver(oracle.events, oracle.terms, oracle.stop_status)
+    return build_silver(oracle.events, oracle.terms, oracle.stop_status, oracle.last_day)
 
 
 @pytest.mark.parametrize("name", ENTITIES)
@@ -139,6 +141,8 @@ def test_the_municipalities_are_those_of_divipola_with_their_natural_regions(
     with path.open(encoding="utf-8", newline="") as file:
         places = list(csv.DictReader(file))
     regions = {code: region for region, codes in REGIONS.items() for code in codes.split()}
+    features = json.loads((path.parent / "municipal_cells.geojson").read_bytes())["features"]
+    cells = {item["properties"]["dane_code"]: item["geometry"] for item in features}
     expected = [
         {
             "geo_id": place["dane_code"],
@@ -149,6 +153,9 @@ def test_the_municipalities_are_those_of_divipola_with_their_natural_regions(
             "dane_municipality_code": place["dane_code"],
             "latitude": float(place["latitude"]),
             "longitude": float(place["longitude"]),
+            "geometry_kind": "voronoi_approx",
+            "location": point_bytes(float(place["longitude"]), float(place["latitude"])),
+            "boundary": multipolygon_bytes(cells[place["dane_code"]]),
         }
         for place in places
     ]
@@ -156,3 +163,25 @@ def test_the_municipalities_are_those_of_divipola_with_their_natural_regions(
     assert len(geo) == 1122
     assert pa.types.is_string(geo.schema.field("geo_id").type)
     assert_same_table(geo, pd.DataFrame(expected, dtype=object), ["geo_id"])
+
+
+# EWKB, little-endian, EPSG:4326: byte order, type and flag, reference system, content.
+POINT = struct.pack("<BII", 1, 0x20000001, 4326)
+MULTIPOLYGON = struct.pack("<BII", 1, 0x20000006, 4326)
+
+
+def point_bytes(longitude: float, latitude: float) -> bytes:
+    return POINT + struct.pack("<dd", longitude, latitude)
+
+
+def multipolygon_bytes(geojson: dict[str, Any]) -> bytes:
+    """A GeoJSON Polygon or MultiPolygon, encoded from the definition."""
+    found = geojson["coordinates"]
+    parts = found if geojson["type"] == "MultiPolygon" else [found]
+    content = [MULTIPOLYGON, struct.pack("<I", len(parts))]
+    for rings in parts:
+        content.append(struct.pack("<BII", 1, 3, len(rings)))
+        for ring in rings:
+            content.append(struct.pack("<I", len(ring)))
+            content += [struct.pack("<dd", *vertex) for vertex in ring]
+    return b"".join(content)

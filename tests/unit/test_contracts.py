@@ -88,7 +88,8 @@ def test_a_foreign_key_points_to_a_primary_key_of_the_same_type(table: Table):
 @pytest.mark.parametrize("table", ALL_TABLES)
 def test_a_table_says_its_grain_and_lies_in_its_layer(table: Table):
     assert table.grain.startswith("one row per")
-    assert table.path.split("/")[0] in (table.layer, "quarantine")
+    # The ledger of the truth lies in the folder of its run, whatever that is.
+    assert table.path.split("/")[0] in (table.layer, "quarantine", "ground_truth")
 
 
 def test_no_two_tables_share_a_path():
@@ -157,6 +158,21 @@ def test_a_place_has_its_dane_codes_and_coordinates():
     assert {COLUMNS[name].type for name in columns if name.startswith("dane_")} == {"string"}
 
 
+def test_a_place_has_its_geometry_after_the_columns_it_had_before():
+    table = TABLES["dim_geo"]
+    assert table.columns[-3:] == table.added == ("geometry_kind", "location", "boundary")
+    assert COLUMNS["geometry_kind"].allowed == ("voronoi_approx", "user")
+    for name in ("location", "boundary"):
+        assert COLUMNS[name].type == "geometry"
+        assert COLUMNS[name].unit == "degrees, EPSG:4326"
+        assert arrow_schema(table).field(name) == pa.field(name, pa.binary(), nullable=False)
+
+
+@pytest.mark.parametrize("table", ALL_TABLES)
+def test_added_columns_are_the_last_of_the_table(table: Table):
+    assert table.columns[len(table.columns) - len(table.added) :] == table.added
+
+
 # --- Schemas ------------------------------------------------------------------------------------
 
 
@@ -185,9 +201,12 @@ def test_a_column_required_by_a_table_may_be_null_in_another():
 # --- Keeping the contract -----------------------------------------------------------------------
 
 AT = datetime(2026, 3, 27, 14, tzinfo=UTC)
+# The point (0, 0): little-endian, type and "has a reference system", 4326, two doubles.
+SEAT = bytes.fromhex("0101000020e6100000") + bytes(16)
 VALUE_OF_TYPE: dict[str, Any] = {
-    "string": "x", "binary": b"x", "int64": 1, "float64": 1.5, "bool": True,
+    "string": "x", "binary": b"x", "geometry": SEAT, "int64": 1, "float64": 1.5, "bool": True,
     "date": date(2026, 3, 27), "timestamp": AT, "attachments": [],
+    "instants": [AT],
     "messages": [{"ts": AT, "author_kind": "bot", "subject": None, "text": "x"}],
 }  # fmt: skip
 
@@ -251,6 +270,24 @@ def test_an_unknown_author_of_a_message_is_refused():
     assert said == (
         "bronze_pqrs_events.messages.author_kind: 'robot' is not one of agent, bot, citizen"
     )
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"POINT (0 0)", id="text"),
+        pytest.param(bytes.fromhex("0101000000") + bytes(16), id="no_reference_system"),
+        pytest.param(bytes.fromhex("0101000020") + b"\x26\x0f\0\0" + bytes(16), id="epsg_3878"),
+        pytest.param(bytes.fromhex("0020000001000010e6") + bytes(16), id="big_endian"),
+    ],
+)
+def test_a_geometry_in_another_form_is_refused(geometry: bytes):
+    table = TABLES["dim_geo"]
+    for name in ("location", "boundary"):
+        message = refusal(table, valid_row(table), valid_row(table) | {name: geometry})
+        assert message.startswith(f"dim_geo.{name}: {geometry[:9].hex()}... is not")
+        assert message.endswith("little-endian EWKB of EPSG:4326")
 
 
 def test_checking_leaves_the_batch_alone():

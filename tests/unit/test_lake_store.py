@@ -4,7 +4,7 @@ import json
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pytest
 
 from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.lake import layout
-from pqrs_kedro.lake.objects import LakeObject, ObjectDiffers, digest, put
+from pqrs_kedro.lake.objects import LakeObject, ObjectDiffers, digest, put, start_day
 from pqrs_kedro.lake.store import FolderStore, ObjectExists, open_store
 from pqrs_kedro.parameters import InvalidInput
 from pqrs_kedro.run.compare import compare_objects
@@ -218,7 +218,7 @@ def test_the_patterns_of_a_run_find_its_own_objects_and_no_others(store: FolderS
     for table in TABLES.values():
         partition = {"source": "call", **DAILY, **MONTHLY}
         for run_id in (own, other):
-            key = layout.object_key(table, partition, run_id, 0)
+            key = layout.object_key(table, partition, run_id, 0, DAY)
             store.create(key, b"")
             made[table.name, run_id] = key
     for run_id in (own, other):
@@ -227,6 +227,57 @@ def test_the_patterns_of_a_run_find_its_own_objects_and_no_others(store: FolderS
         assert store.glob(layout.table_pattern(table, own)) == [made[table.name, own]]
     assert store.glob(layout.raw_pattern(own)) == [layout.raw_key("call", DAY, own)]
     assert len(files(store)) == 2 * len(TABLES) + 2
+
+
+def test_the_ledger_lies_in_the_folder_of_its_run_beside_the_manifest():
+    table = TABLES["ground_truth"]
+    key = layout.object_key(table, MONTHLY, RUN, 3, DAY)
+    folder = layout.manifest_key(DAY, RUN).removesuffix("manifest.json")
+    assert key == f"{folder}ground_truth/month=2026-02/part-00003.parquet"
+    assert layout.logical_key(key) == "manifests/ground_truth/month=2026-02/part-00003.parquet"
+    with pytest.raises(ValueError, match="start day"):
+        layout.object_key(table, MONTHLY, RUN, 3)
+
+
+def test_the_day_of_a_ledger_is_no_part_of_its_logical_key_that_of_data_is():
+    table = TABLES["ground_truth"]
+    days = (DAY, date(2027, 1, 1))
+    ledgers = {layout.logical_key(layout.object_key(table, MONTHLY, RUN, 0, day)) for day in days}
+    assert len(ledgers) == 1
+    assert len({layout.logical_key(layout.raw_key("email", day, RUN)) for day in days}) == 2
+
+
+# --- The day a run started ----------------------------------------------------------------------
+
+# 23:30 in Bogota on the day before.
+NOW = datetime(2026, 3, 1, 4, 30, tzinfo=UTC)
+
+
+def test_a_run_that_left_nothing_starts_today():
+    assert start_day(FolderStore("nowhere"), RUN, NOW) == date(2026, 2, 28)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param(layout.log_key(DAY, RUN), id="its_log"),
+        pytest.param(layout.checksums_key(DAY, RUN), id="its_checksums"),
+        pytest.param(layout.manifest_key(DAY, RUN), id="its_manifest"),
+        pytest.param(
+            layout.object_key(TABLES["ground_truth"], MONTHLY, RUN, 0, DAY), id="its_ledger"
+        ),
+    ],
+)
+def test_a_run_goes_on_under_the_day_of_what_it_left(store: FolderStore, key: str):
+    store.create(key, b"")
+    assert start_day(store, RUN, NOW) == DAY
+    assert start_day(store, f"{RUN}0", NOW) == date(2026, 2, 28)
+
+
+def test_data_objects_say_nothing_of_the_day_a_run_started(store: FolderStore):
+    store.create(layout.raw_key("email", DAY, RUN), b"")
+    store.create(layout.object_key(TABLES["gold_kpi_sla_daily"], DAILY, RUN, 0), b"")
+    assert start_day(store, RUN, NOW) == date(2026, 2, 28)
 
 
 def test_a_logical_key_is_the_key_without_its_run():

@@ -452,6 +452,7 @@ def test_the_breach_rate_leaves_out_tickets_that_are_not_due_yet() -> None:
         ("BREVE", 2, 3, 66.666667, None),
         ("PETICION", 0, 0, None, None),
         ("total", 2, 3, 66.666667, 9.5),
+        ("total", 0, 5, 0.0, None),
     ]
 
 

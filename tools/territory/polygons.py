@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import shapely  # type: ignore[import-not-found,import-untyped,unused-ignore]
+import shapely
 from tools.territory.packages import OUTLINES, BuildError, read_npm
 from tools.territory.places import Municipality
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import shapely  # type: ignore[import-not-found,import-untyped,unused-ignore]
+import shapely
 from tools.territory.packages import OUTLINES, PACKAGES, POPULATIONS, read_npm, read_wheel
 from tools.territory.places import CORRECTED, Municipality, changed_names
 from tools.territory.polygons import (
@@ -65,7 +65,8 @@ Whoever passes this data on keeps that notice.
 * **Municipal cells** (`municipal_cells.geojson`) are **not boundaries**: `geometry_kind =
   voronoi_approx` marks Voronoi cells of the seats within their department (distances in degrees,
   {cell_decimals} decimals, Shapely {shapely}). No openly licensed municipal polygons were found
-  in the package registries; DANE publishes its own (Marco Geoestadístico Nacional).
+  in the package registries; DANE publishes its own (Marco Geoestadístico Nacional), which a run
+  takes in place of the cells (docs/territory.md).
 
 ## Files
 

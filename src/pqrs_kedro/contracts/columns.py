@@ -20,6 +20,7 @@ REGIONS: Final = ("Andina", "Caribe", "Pacífica", "Orinoquía", "Amazonía", "I
 UNKNOWN_REGION: Final = "Sin dato"
 AGE_BUCKETS: Final = ("0-5", "6-10", "11-15", "16-30", ">30")
 CHECK_RESULTS: Final = ("pass", "fail")
+GEOMETRY_KINDS: Final = ("voronoi_approx", "user")
 QUARANTINE_REASONS: Final = (
     "invalid_utf8",
     "invalid_json",
@@ -195,6 +196,19 @@ _DIMENSIONS = (
     ),
     Column("latitude", "float64", "Latitude of the seat.", unit="degrees, EPSG:4326"),
     Column("longitude", "float64", "Longitude of the seat.", unit="degrees, EPSG:4326"),
+    Column(
+        "geometry_kind",
+        "string",
+        "Where the boundary comes from: a Voronoi cell of the seats, or the user's polygon.",
+        allowed=GEOMETRY_KINDS,
+    ),
+    Column("location", "geometry", "The seat, a Point.", unit="degrees, EPSG:4326"),
+    Column(
+        "boundary",
+        "geometry",
+        "Territory of the municipality, a MultiPolygon.",
+        unit="degrees, EPSG:4326",
+    ),
 )
 _GOLD = (
     Column("channel", "string", "Intake channel.", allowed=CHANNEL_IDS),
@@ -241,6 +255,46 @@ _GOLD = (
     Column("value_pct", "float64", "100 x numerator / denominator; null if none.", "%", True),
     Column("requested_pct", "float64", "Value asked for in the configuration.", "%", True),
 )
+_TRUTH = (
+    Column("variant", "string", "All statuses of the ticket's path, in order, joined by '>'."),
+    Column("status_instants", "instants", "When each status of the path is entered.", unit="UTC"),
+    Column(
+        "extended_at",
+        "timestamp",
+        "When the extension of the first cycle is announced; null for none.",
+        unit="UTC",
+        nullable=True,
+        source="CPACA art. 14, paragraph",
+    ),
+    Column("is_reopened", "bool", "The path has a REOPENED, hence a second cycle."),
+    Column("is_first_cycle_late", "bool", "The first cycle stops after its term on the grid."),
+    Column(
+        "is_second_cycle_late",
+        "bool",
+        "The second cycle stops after its term on the grid; null where there is none.",
+        nullable=True,
+    ),
+    Column("is_last_cycle_late", "bool", "The last cycle stops after its term: planned breach."),
+    Column(
+        "first_cycle_ratio",
+        "float64",
+        "Response ratio of the first cycle: grid second of its stop over its full term.",
+        unit="terms",
+    ),
+    Column(
+        "second_cycle_ratio",
+        "float64",
+        "Response ratio of the second cycle; null where there is none.",
+        unit="terms",
+        nullable=True,
+    ),
+    Column(
+        "defects",
+        "string",
+        "Labels of defects put into the ticket's raw lines, in order, joined by ','; null: none.",
+        nullable=True,
+    ),
+)
 _QUALITY = (
     Column("dataset", "string", "Table or layer that is checked."),
     Column("check_name", "string", "What is checked."),
@@ -252,6 +306,16 @@ _QUALITY = (
 
 COLUMNS: Final[dict[str, Column]] = {
     column.name: column
-    for group in (_IDENTITY, _EVENTS, _TICKETS, _MESSAGES, _SLA, _DIMENSIONS, _GOLD, _QUALITY)
+    for group in (
+        _IDENTITY,
+        _EVENTS,
+        _TICKETS,
+        _MESSAGES,
+        _SLA,
+        _DIMENSIONS,
+        _GOLD,
+        _QUALITY,
+        _TRUTH,
+    )
     for column in group
 }

@@ -16,6 +16,7 @@ from pqrs_kedro.contracts.columns import COLUMNS, Column
 from pqrs_kedro.contracts.schema import ARROW_TYPES, ATTACHMENT_TYPE, MESSAGE_TYPE
 from pqrs_kedro.contracts.tables import TABLES, Table
 from pqrs_kedro.domain.channels import CHANNELS
+from pqrs_kedro.domain.geometry import SRID
 from pqrs_kedro.domain.statuses import STATUSES
 from pqrs_kedro.lake.layout import table_pattern
 
@@ -28,8 +29,10 @@ _LAYERS: Final = {
     "silver": "Silver: curated entities and dimensions",
     "gold": "Gold: measures by day",
     "quality": "Quality: the checks of a run",
+    "truth": "Truth: what the generator decided, for validation only",
 }
 _NESTED: Final = {"messages": MESSAGE_TYPE, "attachments": ATTACHMENT_TYPE}
+_ENCODED: Final = {"geometry": f": EWKB, little-endian, EPSG:{SRID}"}
 _SPANISH: Final = {item.status_id: item.name for item in STATUSES} | {
     item.channel_id: item.name for item in CHANNELS
 }
@@ -37,7 +40,8 @@ _HEAD: Final = f"""\
 # Data dictionary
 
 Written by `{COMMAND}` from `src/pqrs_kedro/contracts`; change it there. The raw layer is described
-in [raw_events.md](raw_events.md), the measures in [metrics.md](metrics.md).
+in [raw_events.md](raw_events.md), the measures in [metrics.md](metrics.md), the layer truth in
+[ground_truth.md](ground_truth.md).
 
 Instants are UTC with microseconds. A day is a local day of America/Bogota. Partition columns lie in
 the object's path, not in the object; `month` and `day` there are text. An object's rows are ordered
@@ -150,11 +154,14 @@ def _value(value: str) -> str:
 
 def _types() -> str:
     """How types are stored."""
-    rows = [
-        (name, f"list, see [{name}](#{name})" if name in _NESTED else f"`{kind}`")
-        for name, kind in ARROW_TYPES.items()
-    ]
+    rows = [(name, _storage(name, kind)) for name, kind in ARROW_TYPES.items()]
     return "## Types\n\n" + _markdown_table(("Type", "Arrow type in the objects"), rows)
+
+
+def _storage(name: str, kind: pa.DataType) -> str:
+    if name in _NESTED:
+        return f"list, see [{name}](#{name})"
+    return f"`{kind}`{_ENCODED.get(name, '')}"
 
 
 def _codes(names: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from pqrs_kedro.contracts.columns import AUTHOR_KINDS, COLUMNS
 from pqrs_kedro.contracts.tables import Table
+from pqrs_kedro.domain.geometry import SRID, reference_system
 
 MESSAGE_TYPE: Final = pa.struct(
     [
@@ -27,11 +28,14 @@ ATTACHMENT_TYPE: Final = pa.struct(
 ARROW_TYPES: Final[dict[str, pa.DataType]] = {
     "string": pa.string(),
     "binary": pa.binary(),
+    # EWKB, little-endian, of `domain.geometry.SRID`.
+    "geometry": pa.binary(),
     "int64": pa.int64(),
     "float64": pa.float64(),
     "bool": pa.bool_(),
     "date": pa.date32(),
     "timestamp": pa.timestamp("us", tz="UTC"),
+    "instants": pa.list_(pa.timestamp("us", tz="UTC")),
     "messages": pa.list_(MESSAGE_TYPE),
     "attachments": pa.list_(ATTACHMENT_TYPE),
 }
@@ -68,6 +72,8 @@ def _check_column(table: Table, name: str, values: pa.Array) -> None:
     allowed = COLUMNS[name].allowed
     if allowed is not None:
         _check_allowed(f"{table.name}.{name}", values, allowed)
+    if COLUMNS[name].type == "geometry":
+        _check_geometry(f"{table.name}.{name}", values)
     if name == "messages":
         _check_allowed(
             f"{table.name}.messages.author_kind",
@@ -81,3 +87,9 @@ def _check_allowed(path: str, values: pa.Array, allowed: Iterable[str]) -> None:
     unknown = sorted(set(distinct.to_pylist()) - set(allowed))
     if unknown:
         raise ContractError(f"{path}: {unknown[0]!r} is not one of {', '.join(sorted(allowed))}")
+
+
+def _check_geometry(path: str, values: pa.Array) -> None:
+    for head in pc.unique(pc.binary_slice(values.drop_null(), 0, 9)).to_pylist():
+        if reference_system(head) != SRID:
+            raise ContractError(f"{path}: {head.hex()}... is not little-endian EWKB of EPSG:{SRID}")

@@ -9,13 +9,17 @@ from typing import Final
 
 from pqrs_kedro.contracts.columns import COLUMNS, Column
 
+# The layer of tables that lie in the run's own folder, beside its manifest.
+TRUTH: Final = "truth"
+
 
 @dataclass(frozen=True)
 class Table:
     """One table of the lake.
 
     `columns` are stored, in this order; `partitions` are the path's Hive keys; `required` names
-    columns that are never null here although their definition allows it.
+    columns that are never null here although their definition allows it; `added` names columns that
+    objects of an earlier contract version lack, for which the warehouse keeps null.
     """
 
     name: str
@@ -26,6 +30,7 @@ class Table:
     columns: tuple[str, ...]
     partitions: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
     foreign_keys: tuple[tuple[str, str, str], ...] = ()
     invariant: str | None = None
     order: tuple[str, ...] = ()
@@ -282,7 +287,12 @@ _DIMENSIONS = (
             "dane_municipality_code",
             "latitude",
             "longitude",
+            "geometry_kind",
+            "location",
+            "boundary",
         ),
+        added=("geometry_kind", "location", "boundary"),
+        invariant="location lies in boundary, or no more than 0.1 degrees from it",
     ),
 )
 
@@ -396,6 +406,40 @@ _QUALITY = (
     ),
 )
 
+# What the generator decided. No pipeline reads it: only validation holds silver against it.
+_TRUTH = (
+    Table(
+        name="ground_truth",
+        layer=TRUTH,
+        path="ground_truth",
+        grain="one row per ticket; month= is the local month of created_at",
+        primary_key=("ticket_id",),
+        partitions=_BY_MONTH,
+        required=("external_id", "pqrs_type", "priority"),
+        columns=(
+            "ticket_id",
+            "external_id",
+            "created_at",
+            "source_channel",
+            "pqrs_type",
+            "priority",
+            "geo_id",
+            "variant",
+            "status_instants",
+            "resolution_code",
+            "extended_at",
+            "is_reopened",
+            "is_first_cycle_late",
+            "is_second_cycle_late",
+            "is_last_cycle_late",
+            "first_cycle_ratio",
+            "second_cycle_ratio",
+            "defects",
+        ),
+        invariant="as many instants as statuses in the variant; late exactly when the ratio > 1",
+    ),
+)
+
 TABLES: Final[dict[str, Table]] = {
-    table.name: table for table in (*_BRONZE, *_SILVER, *_DIMENSIONS, *_GOLD, *_QUALITY)
+    table.name: table for table in (*_BRONZE, *_SILVER, *_DIMENSIONS, *_GOLD, *_QUALITY, *_TRUTH)
 }

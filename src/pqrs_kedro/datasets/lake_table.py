@@ -13,15 +13,16 @@ from kedro_datasets._typing import TablePreview
 
 from pqrs_kedro.contracts.schema import arrow_schema, check_batch, stream_schema
 from pqrs_kedro.contracts.tables import TABLES
-from pqrs_kedro.lake.hashing import logical_hash
 from pqrs_kedro.lake.layout import object_key, table_pattern
 from pqrs_kedro.lake.objects import LakeObject, put
-from pqrs_kedro.lake.parquet import ROW_GROUP_ROWS, cut_partitions, parquet_bytes
+from pqrs_kedro.lake.parquet import ROW_GROUP_ROWS, cut_partitions, encode_object
 from pqrs_kedro.lake.store import Store, open_store
 from pqrs_kedro.run.engine import ENGINE, EngineSettings
 
 # Encoding, hashing and writing release Python's lock; two objects at a time keep two cores busy.
 _WRITERS: Final = 2
+# Of a geometry, which may have many thousands.
+_SHOWN_BYTES: Final = 200
 
 
 class LakeTable(AbstractDataset[ibis.Table | pa.Table, ibis.Table]):
@@ -65,13 +66,8 @@ class LakeTable(AbstractDataset[ibis.Table | pa.Table, ibis.Table]):
             self.objects.extend(future.result() for future in running)
 
     def _write(self, store: Store, key: str, rows: pa.Table) -> LakeObject:
-        logical = logical_hash(rows, self._table.stored_key, ordered=self._in_key_order)
-        return put(store, key, parquet_bytes(rows), rows.num_rows, logical)
-
-    @property
-    def _in_key_order(self) -> bool:
-        """Whether the rows of an object come in the order of their key already."""
-        return self._table.stored_key == self._table.order_by[-len(self._table.stored_key) :]
+        content, logical = encode_object(self._table, rows)
+        return put(store, key, content, rows.num_rows, logical)
 
     def _batches(self, data: ibis.Table | pa.Table) -> Iterator[pa.RecordBatch]:
         schema = stream_schema(self._table)
@@ -164,6 +160,8 @@ class LakeTable(AbstractDataset[ibis.Table | pa.Table, ibis.Table]):
 
 
 def _shown(value: object) -> object:
+    if isinstance(value, bytes) and len(value) > _SHOWN_BYTES:
+        return f"{value[:_SHOWN_BYTES]!r}... ({len(value):,} bytes)"
     return value if value is None or isinstance(value, int | float | str | bool) else str(value)
 
 

@@ -5,6 +5,7 @@ from. Tables are Arrow and immutable, so one copy serves the whole process. Code
 is Medellín and 5001 is nothing.
 """
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -15,6 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
+
+from pqrs_kedro.domain.geometry import encode, multipolygon, point
 
 # Natural regions by department code (departamento, first two digits of a DANE code).
 _DEPARTMENTS_BY_REGION: Final = {
@@ -74,6 +77,29 @@ def departments() -> pa.Table:
     return _read("departments.csv", _DEPARTMENTS)
 
 
+@cache
+def municipal_geometry() -> pa.Table:
+    """Seat and cell of every municipality, in the order of `municipalities()`; key `dane_code`.
+
+    `location`: the seat, a Point. `boundary`: a MultiPolygon; all cells of a department together
+    are its outline. `geometry_kind`: what a cell is, `voronoi_approx`. Both are EWKB, EPSG:4326, of
+    the coordinates that are written in the reference data.
+    """
+    features = json.loads(_content("municipal_cells.geojson"))["features"]
+    cells = {item["properties"]["dane_code"]: item for item in features}
+    places = municipalities().select(["dane_code", "longitude", "latitude"]).to_pylist()
+    codes = [place["dane_code"] for place in places]
+    kinds = [cells[code]["properties"]["geometry_kind"] for code in codes]
+    return pa.table(
+        {
+            "dane_code": codes,
+            "geometry_kind": kinds,
+            "location": encode([point(p["longitude"], p["latitude"]) for p in places]),
+            "boundary": encode([multipolygon(cells[code]["geometry"]) for code in codes]),
+        }
+    )
+
+
 def draw_municipalities(bits: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Row numbers in `municipalities()`, drawn by weight from uniform 64-bit integers.
 
@@ -97,9 +123,8 @@ def _cumulative_weights() -> NDArray[np.int64]:
 
 def _read(name: str, schema: pa.Schema) -> pa.Table:
     """A CSV of the reference data with the types of its schema, nothing guessed."""
-    content = files("pqrs_kedro").joinpath("reference", name).read_bytes()
     return pa_csv.read_csv(
-        pa.BufferReader(content),
+        pa.BufferReader(_content(name)),
         # One thread and one block: 1,122 rows are not worth a thread pool in every worker.
         read_options=pa_csv.ReadOptions(use_threads=False, block_size=1 << 20),
         convert_options=pa_csv.ConvertOptions(
@@ -109,3 +134,8 @@ def _read(name: str, schema: pa.Schema) -> pa.Table:
             strings_can_be_null=False,
         ),
     )
+
+
+def _content(name: str) -> bytes:
+    """A file of the reference data."""
+    return files("pqrs_kedro").joinpath("reference", name).read_bytes()

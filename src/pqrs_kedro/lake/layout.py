@@ -1,18 +1,19 @@
 """Where everything lies in the lake (ADR-0016 section 3.1): object keys and back.
 
-A key is a path relative to the lake's root. Its logical key leaves out the run: equal data has
-equal logical keys in every run.
+A key is a path relative to the lake's root. Its logical key leaves out the run, and the day on
+which it started: equal data has equal logical keys in every run.
 """
 
 import re
 from collections.abc import Mapping
 from datetime import date
 
-from pqrs_kedro.contracts.tables import Table
+from pqrs_kedro.contracts.tables import TRUTH, Table
 from pqrs_kedro.parameters import check_run_id
 
 RAW = "raw/pqrs"
-_RUN_PART = re.compile(r"/run_id=[^/]+")
+# The day of a run's own folder is a wall-clock fact; that of raw, bronze and gold is data.
+_RUN_PARTS = re.compile(r"(?<=^manifests)/day=[^/]+|/run_id=[^/]+")
 
 
 def raw_key(source: str, day: date, run_id: str) -> str:
@@ -20,10 +21,16 @@ def raw_key(source: str, day: date, run_id: str) -> str:
     return f"{RAW}/source={source}/day={day.isoformat()}/{_run(run_id)}/events.jsonl"
 
 
-def object_key(table: Table, partition: Mapping[str, str], run_id: str, part: int) -> str:
-    """Key of one Parquet object of a table."""
+def object_key(
+    table: Table,
+    partition: Mapping[str, str],
+    run_id: str,
+    part: int,
+    start_day: date | None = None,
+) -> str:
+    """Key of one Parquet object of a table; the layer truth needs the day the run started on."""
     hive = "".join(f"/{name}={partition[name]}" for name in table.partitions)
-    return f"{table.path}{hive}/{_run(run_id)}/part-{part:05d}.parquet"
+    return f"{_folder(table, hive, run_id, start_day)}/part-{part:05d}.parquet"
 
 
 def raw_pattern(run_id: str) -> str:
@@ -34,7 +41,26 @@ def raw_pattern(run_id: str) -> str:
 def table_pattern(table: Table, run_id: str) -> str:
     """Glob of a run's objects of a table."""
     hive = "".join(f"/{name}=*" for name in table.partitions)
-    return f"{table.path}{hive}/{_run(run_id)}/part-*.parquet"
+    return f"{_folder(table, hive, run_id, '*')}/part-*.parquet"
+
+
+def _folder(table: Table, hive: str, run_id: str, start_day: date | str | None) -> str:
+    """Folder of a run's objects; those of the layer truth lie beside the run's manifest."""
+    if table.layer != TRUTH:
+        return f"{table.path}{hive}/{_run(run_id)}"
+    if start_day is None:
+        raise ValueError(f"{table.name} lies in its run's folder: the run's start day is needed")
+    return f"manifests/day={start_day}/{_run(run_id)}/{table.path}{hive}"
+
+
+def run_folder_patterns(run_id: str) -> tuple[str, ...]:
+    """Globs of what lies under the day on which a run started, whatever it left so far."""
+    run = _run(run_id)
+    return (
+        f"manifests/day=*/{run}/*.json",
+        f"manifests/day=*/{run}/*/*/part-*.parquet",
+        f"logs/day=*/{run}/pipeline.log",
+    )
 
 
 def manifest_key(day: date, run_id: str) -> str:
@@ -59,8 +85,8 @@ def report_key(day: date, run_id: str, version: int = 1) -> str:
 
 
 def logical_key(key: str) -> str:
-    """The key without its run."""
-    return _RUN_PART.sub("", key)
+    """The key without its run and the day on which that started."""
+    return _RUN_PARTS.sub("", key)
 
 
 def hive_values(key: str) -> dict[str, str]:

@@ -3,9 +3,11 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from datetime import date, datetime
 
+from pqrs_kedro.domain.calendar import local_day, to_date
 from pqrs_kedro.lake.hashing import sha256_hex
-from pqrs_kedro.lake.layout import logical_key
+from pqrs_kedro.lake.layout import hive_values, logical_key, run_folder_patterns
 from pqrs_kedro.lake.store import Content, ObjectExists, Store
 
 
@@ -55,6 +57,18 @@ def put(
         if sha256_hex(store.read(key)) != sha256:
             raise ObjectDiffers(key) from None
     return LakeObject(key, rows, memoryview(content).nbytes, sha256, logical_sha256)
+
+
+def start_day(store: Store, run_id: str, now: datetime) -> date:
+    """The local day under which a run's log, manifest, checksums and ledger lie.
+
+    It is the day of the run's first attempt, which what it left in the lake tells; without that,
+    today.
+    """
+    found = (store.glob(pattern) for pattern in run_folder_patterns(run_id))
+    days = [date.fromisoformat(hive_values(key)["day"]) for keys in found for key in keys]
+    today = to_date(int(local_day(int(now.timestamp() * 1_000_000))))
+    return min(days, default=today)
 
 
 def digest(objects: Iterable[LakeObject]) -> str:

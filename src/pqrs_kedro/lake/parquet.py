@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pqrs_kedro.contracts.tables import Table
+from pqrs_kedro.lake.hashing import logical_hash
 from pqrs_kedro.lake.layout import hive_values
 
 ROW_GROUP_ROWS: Final = 65_536
@@ -34,6 +35,12 @@ def parquet_bytes(table: pa.Table) -> pa.Buffer:
         write_statistics=True,
     )
     return sink.getvalue()
+
+
+def encode_object(table: Table, rows: pa.Table) -> tuple[pa.Buffer, str]:
+    """The bytes and the logical hash of an object's rows, which come in the table's order."""
+    in_key_order = table.stored_key == table.order_by[-len(table.stored_key) :]
+    return parquet_bytes(rows), logical_hash(rows, table.stored_key, ordered=in_key_order)
 
 
 def cut_partitions(

@@ -3,6 +3,8 @@
 Ibis only, so that they hold on every engine. Instants are UTC without a zone.
 """
 
+from datetime import date
+
 import ibis
 
 # America/Bogota is UTC-5 all year round.
@@ -24,6 +26,18 @@ def end_of_local_day(day: ibis.Value) -> ibis.Value:
     """The last microsecond of a local day, as an instant."""
     midnight = day.cast("timestamp(6)") + ibis.interval(days=1) + _BOGOTA
     return midnight - ibis.interval(microseconds=1)
+
+
+def last_observed_day(observe_until: str | None, *events: ibis.Table) -> ibis.Table:
+    """One row, last_day: the end of observation, or the day of the last event if there is none.
+
+    Observation ends on `observe_until` whether or not anything happens on that day.
+    """
+    if observe_until is not None:
+        day = {"last_day": [date.fromisoformat(observe_until)]}
+        return ibis.memtable(day, schema={"last_day": "date"})
+    days = [rows.aggregate(last_day=local_day(rows.ts).max()) for rows in events]
+    return ibis.union(*days).aggregate(last_day=lambda found: found.last_day.max())
 
 
 def with_ordinal(

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pandas as pd
 
@@ -74,12 +74,14 @@ class Facts:
     types: tuple[TypeFacts, ...]
     transitions: Mapping[tuple[str, str], int]
     breach: Breach
+    unclassified: int
+    """Tickets that have no type yet: they are in no table by type."""
     quality: pd.DataFrame
 
     @property
     def tickets(self) -> int:
         """Tickets received."""
-        return int(self.volume.to_numpy().sum())
+        return int(self.volume.to_numpy().sum()) + self.unclassified
 
     @property
     def stopped(self) -> int:
@@ -145,6 +147,7 @@ def collect_facts(frames: Frames, date_min: date, date_max: date) -> Facts:
         types=_types(frames),
         transitions=_transitions(frames["gold_status_transitions_daily"]),
         breach=_breach(frames["gold_run_summary"]),
+        unclassified=int(_total(frames["gold_run_summary"], "unclassified")["numerator"]),
         quality=frames["data_quality"].sort_values(["dataset", "check_name"]),
     )
 
@@ -205,9 +208,13 @@ def _transitions(rows: pd.DataFrame) -> Counter[tuple[str, str]]:
     return counted
 
 
+def _total(summary: pd.DataFrame, measure: str) -> "pd.Series[Any]":
+    rows = summary[(summary["measure"] == measure) & (summary["group"] == "total")]
+    return rows.iloc[0]
+
+
 def _breach(summary: pd.DataFrame) -> Breach:
-    rows = summary[(summary["measure"] == "breach_rate") & (summary["group"] == "total")]
-    total = rows.iloc[0]
+    total = _total(summary, "breach_rate")
     breached, due = int(total["numerator"]), int(total["denominator"])
     return Breach(breached, due, percentage(breached, due), float(total["requested_pct"]))
 

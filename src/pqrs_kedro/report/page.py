@@ -48,6 +48,7 @@ def render_page(frames: Frames, manifest: Mapping[str, Any], criteria: Sequence[
     """The whole page; equal arguments give equal text."""
     inputs = manifest["inputs"]
     first, last = (date.fromisoformat(inputs[name]) for name in ("date_min", "date_max"))
+    until = inputs["parameters"].get("observe_until")
     facts = collect_facts(frames, first, last)
     types = {
         code: item["name"]
@@ -68,6 +69,7 @@ def render_page(frames: Frames, manifest: Mapping[str, Any], criteria: Sequence[
         manifest=manifest,
         first=first,
         last=last,
+        until=until and date.fromisoformat(until),
         facts=facts,
         types=types,
         cards=_cards(facts, first, last),
@@ -97,7 +99,8 @@ def _cards(facts: Facts, first: date, last: date) -> list[Card]:
         Card(
             "Peticiones recibidas",
             spanish.number(facts.tickets),
-            f"del {spanish.long_date(first)} al {spanish.long_date(last)}",
+            f"del {spanish.long_date(first)} al {spanish.long_date(last)}"
+            + _unclassified(facts, "; {} aún sin clasificar"),
         ),
         Card(
             "Dentro de término",
@@ -119,7 +122,8 @@ def _cards(facts: Facts, first: date, last: date) -> list[Card]:
         Card(
             "Backlog final",
             spanish.number(int(open_.iloc[-1])),
-            f"al cierre del {spanish.long_date(open_.index[-1])}",
+            f"al cierre del {spanish.long_date(open_.index[-1])}"
+            + _unclassified(facts, ", y {} más sin clasificar"),
         ),
         _mean_card("Hasta la primera respuesta", facts.first_response),
         _mean_card("Hasta el cierre", facts.close),
@@ -129,6 +133,11 @@ def _cards(facts: Facts, first: date, last: date) -> list[Card]:
             "comprobaciones superadas",
         ),
     ]
+
+
+def _unclassified(facts: Facts, text: str) -> str:
+    """What is said of tickets without a type, where there are any."""
+    return text.format(spanish.number(facts.unclassified)) if facts.unclassified else ""
 
 
 def _mean_card(title: str, mean: Mean) -> Card:

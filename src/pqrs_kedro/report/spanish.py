@@ -27,6 +27,7 @@ LAYERS: Final = {
     "silver": "silver",
     "gold": "gold",
     "quality": "calidad",
+    "truth": "verdad (registro)",
 }
 CHECKS: Final = {
     "primary_key": "La clave primaria es única y nunca es nula",
@@ -35,6 +36,8 @@ CHECKS: Final = {
     "rows_from_bronze": "Tantas filas como hay en los eventos de bronze",
     "cycles_of_tickets": "Tantos ciclos como cuentan los tickets",
     "adds_up_to_tickets": "La suma es la de los tickets",
+    "counts_the_unclassified": "Tantos sin clasificar como tickets sin tipo",
+    "ends_with_the_open_tickets": "El último día tiene los tickets que siguen abiertos",
     "adds_up_to_cycles": "La suma es la de los ciclos detenidos",
     "adds_up_to_events": "La suma es la de los eventos con estado anterior",
     "adds_up_to_backlog": "Las edades suman el backlog de cada día y tipo",

@@ -10,12 +10,19 @@ import pyarrow.parquet as pq
 from pqrs_kedro.contracts.schema import arrow_schema
 from pqrs_kedro.contracts.tables import TABLES, Table
 from pqrs_kedro.lake.hashing import sha256_hex
-from pqrs_kedro.lake.layout import raw_pattern, table_pattern
+from pqrs_kedro.lake.layout import logical_key, raw_pattern, table_pattern
 from pqrs_kedro.lake.objects import LakeObject
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.run.compare import Difference, compare_objects
-from pqrs_kedro.run.manifest import CommittedRun, Outputs, earlier_run, read_run
-from pqrs_kedro.run.regenerate import regenerate_raw
+from pqrs_kedro.run.manifest import (
+    LEDGER,
+    RAW,
+    CommittedRun,
+    Outputs,
+    earlier_run,
+    read_run,
+)
+from pqrs_kedro.run.regenerate import regenerate
 from pqrs_kedro.warehouse.connection import Warehouse
 from pqrs_kedro.warehouse.publish import etl_run
 from pqrs_kedro.warehouse.runs import find_run, published_rows
@@ -159,10 +166,12 @@ def _reproduces(store: Store, run: CommittedRun) -> Criterion:
     if other is not None:
         differences = compare_objects(other.by_logical_key(), run.by_logical_key())
         return Criterion(5, text, not differences, _verdict(differences, f"run {other.run_id}"))
-    raw = {key: item for key, item in run.by_logical_key().items() if key.startswith("raw/")}
-    differences = compare_objects(regenerate_raw(run.manifest), raw)
+    paths = run.manifest["paths"]
+    made = {logical_key(key) for name in (RAW, LEDGER) for key in paths.get(name, ())}
+    synthesised = {key: item for key, item in run.by_logical_key().items() if key in made}
+    differences = compare_objects(regenerate(run.manifest), synthesised)
     return Criterion(
-        5, text, not differences, _verdict(differences, "self-check: raw generated again")
+        5, text, not differences, _verdict(differences, "self-check: raw and truth generated again")
     )
 
 

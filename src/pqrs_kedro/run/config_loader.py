@@ -13,6 +13,7 @@ from kedro.config import OmegaConfigLoader
 
 from pqrs_kedro.lake.store import Store, open_store
 from pqrs_kedro.parameters import check_run_id
+from pqrs_kedro.run.profile_file import with_profile_file
 
 RUN_ID_VARIABLE = "PQRS_RUN_ID"
 # No run has this id: a new one always has a time or is given by name.
@@ -20,7 +21,11 @@ NO_RUN = "no-run-yet"
 
 
 class RunConfigLoader(OmegaConfigLoader):
-    """Kedro's loader, with `run_id` among the runtime parameters always."""
+    """Kedro's loader, with `run_id` among the runtime parameters always.
+
+    A `profile` that is the path of a file is put among the `profiles`, for whoever asks: nodes, the
+    session, and tools all see the same parameters.
+    """
 
     def __init__(
         self,
@@ -33,6 +38,13 @@ class RunConfigLoader(OmegaConfigLoader):
         if given.get("run_id") is None:
             given["run_id"] = _default_run_id(Path(conf_source).parent, env)
         super().__init__(conf_source=conf_source, env=env, runtime_params=given, **options)
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """The configuration of a kind; the parameters with the profile of a file."""
+        found: dict[str, Any] = super().__getitem__(key)
+        if key != "parameters":
+            return found
+        return with_profile_file(found, Path(self.conf_source).parent)
 
 
 def project_lake(project: Path, env: str | None = None) -> Store:

@@ -24,7 +24,9 @@ RECORDED_PACKAGES = (
     "numpy",
     "polars",
     "pyarrow",
+    "pyproj",
     "scipy",
+    "shapely",
     "sqlglot",
 )
 # What the code identity hashes when git cannot vouch for the tree: all that data comes from.

@@ -18,9 +18,10 @@ from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import RunParameters, check_run_id
 from pqrs_kedro.run.identity import Fingerprint, versions
 
-CONTRACT_VERSION = "1.0"
+CONTRACT_VERSION = "1.1"
 RAW = "raw_events"
-LAYERS = ("raw", "bronze", "silver", "gold", "quality")
+LEDGER = "ground_truth"
+LAYERS = ("raw", "truth", "bronze", "silver", "gold", "quality")
 
 
 def layer_of(dataset: str) -> str:
@@ -106,6 +107,7 @@ def manifest_document(
             "date_max": parameters.date_max.isoformat(),
             "profile": parameters.profile,
             "parameters": parameters.data_parameters(),
+            "territory": parameters.territory.model_dump(mode="json"),
             "calendar": {
                 "source": "holidays, country CO",
                 "version": calendar.version,

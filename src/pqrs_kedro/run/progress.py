@@ -22,9 +22,11 @@ class Display:
 
     def begin(self, run_id: str, parameters: RunParameters) -> None:
         """Say what is run."""
+        until = parameters.observe_until
+        observed = f" | observed until {until}" if until is not None else ""
         self.console.print(
             f"run {run_id} | seed {parameters.seed} | {parameters.date_min} to "
-            f"{parameters.date_max} | {parameters.profile}"
+            f"{parameters.date_max} | {parameters.profile}{observed}"
         )
 
     def running(self, stage: str) -> None:

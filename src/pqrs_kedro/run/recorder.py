@@ -7,7 +7,8 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 from typing import IO, Any
@@ -17,11 +18,11 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from pqrs_kedro.datasets.ground_truth import GroundTruth
 from pqrs_kedro.datasets.lake_table import LakeTable
 from pqrs_kedro.datasets.raw_events import RawEvents
-from pqrs_kedro.domain.calendar import local_day, to_date
 from pqrs_kedro.lake.layout import log_key
-from pqrs_kedro.lake.objects import LakeObject, put
+from pqrs_kedro.lake.objects import LakeObject, put, start_day
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput, RunParameters
 from pqrs_kedro.run.identity import fingerprint
@@ -99,6 +100,11 @@ class RunRecorder:
         """The log while the run goes on."""
         return self.work / "pipeline.log"
 
+    @cached_property
+    def day(self) -> date:
+        """The local day under which log, manifest, checksums and ledger lie."""
+        return start_day(self._store, self.run_id, self.started_at)
+
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Hold the run's lock and write its log.
@@ -147,6 +153,9 @@ class RunRecorder:
         self._datasets = {
             name: data for name, data in outputs.items() if isinstance(data, RawEvents | LakeTable)
         }
+        for data in self._datasets.values():
+            if isinstance(data, GroundTruth):
+                data.started_on = self.day
         self._display.begin(self.run_id, self._parameters)
         if self.complete:
             self._open_warehouse()
@@ -210,14 +219,13 @@ class RunRecorder:
 
     def commit(self) -> None:
         """Log, checksums and, last of all, the manifest."""
-        day = to_date(int(local_day(int(self.started_at.timestamp() * 1_000_000))))
         outputs = self.outputs()
         LOGGER.info("digest %s", outputs.digest)
         times = RunTimes(self.started_at, datetime.now(UTC), self.seconds_by_stage)
-        logged = self._put_log(log_key(day, self.run_id))
+        logged = self._put_log(log_key(self.day, self.run_id))
         checksums = checksums_document(self.run_id, outputs, logged)
         manifest = manifest_document(self.run_id, self._parameters, self._identity, outputs, times)
-        commit(self._store, day, self.run_id, checksums, manifest)
+        commit(self._store, self.day, self.run_id, checksums, manifest)
         self.committed = True
 
     def _put_log(self, key: str) -> LakeObject:

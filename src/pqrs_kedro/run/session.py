@@ -1,5 +1,6 @@
 """The session of a run: parameters checked first, a run id, an orderly end whatever happens."""
 
+import gc
 import signal
 import threading
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,8 @@ from kedro.runner import SequentialRunner
 from pqrs_kedro.lake.store import Store, open_store
 from pqrs_kedro.parameters import InvalidInput, RunParameters, check_run_id, parse_parameters
 from pqrs_kedro.pipeline_registry import register_pipelines
+from pqrs_kedro.pipelines.synthesis.text_grammar import PQRS_TYPES
+from pqrs_kedro.polygons.source import polygons_file, read_polygons
 from pqrs_kedro.run.acceptance import Criterion, check_acceptance
 from pqrs_kedro.run.config_loader import latest_pointer
 from pqrs_kedro.run.engine import ENGINE, load_library
@@ -72,6 +75,7 @@ class RunSession(KedroSession):
         try:
             _check_pipelines(kwargs.get("pipeline_names") or ())
             parameters, store = self._prepare(kwargs.get("runner"))
+            _check_types(parameters, kwargs.get("pipeline_names") or ())
         except InvalidInput as error:
             raise Refused(str(error)) from None
         display = Display()
@@ -79,6 +83,8 @@ class RunSession(KedroSession):
         recorder = RunRecorder(self._project_path, store, run_id, parameters, display)
         self._hook_manager.register(recorder)
         load_library()
+        # What is loaded stays: without it in view, collecting garbage takes a tenth of the time.
+        gc.freeze()
         try:
             with recorder.recording(), _stop_signals() as stops:
                 result = self._run_recorded(recorder, store, display, began, stops, args, kwargs)
@@ -111,13 +117,28 @@ class RunSession(KedroSession):
             raise InvalidInput(
                 f"run_id: {values['run_id']!r} is a committed run ({taken}); choose another one"
             )
-        self._use_run_id(values["run_id"])
+        parameters = self._with_polygons(parameters)
+        self._use(parameters)
         return parameters, store
 
-    def _use_run_id(self, run_id: str) -> None:
-        """One id for the catalog, for Kedro's own run and for the hooks."""
+    def _with_polygons(self, parameters: RunParameters) -> RunParameters:
+        """The parameters with the hash of the user's polygons, which are read and checked here."""
+        given = parameters.territory
+        if given.polygons is None:
+            return parameters
+        file = polygons_file(given.polygons, self._project_path)
+        found = read_polygons(file, given.layer, given.code_column, given.sha256)
+        pinned = given.model_copy(update={"sha256": found.sha256})
+        return parameters.model_copy(update={"territory": pinned})
+
+    def _use(self, parameters: RunParameters) -> None:
+        """One run id, and the polygons that were checked, for the catalog, Kedro and the hooks."""
         runtime = dict(self.store.get("runtime_params") or {})
-        self._store["runtime_params"] = runtime | {"run_id": run_id}
+        run_id, territory = str(parameters.run_id), parameters.territory.model_dump()
+        if parameters.territory.polygons is not None:
+            file = polygons_file(parameters.territory.polygons, self._project_path)
+            territory["polygons"] = str(file)
+        self._store["runtime_params"] = runtime | {"run_id": run_id, "territory": territory}
         self._store["session_id"] = self.session_id = run_id
 
     def _run_recorded(
@@ -202,6 +223,18 @@ def _check_pipelines(names: Iterable[str]) -> None:
         raise InvalidInput(
             f"pipelines: the pipeline named {unknown[0]!r} does not exist; known: "
             f"{', '.join(name for name in known if name != '__default__')}"
+        )
+
+
+def _check_types(parameters: RunParameters, pipelines: Iterable[str]) -> None:
+    """Only types that the texts know can be generated; the stages after raw take any."""
+    if pipelines and not {"synthesis", "__default__"} & set(pipelines):
+        return
+    unknown = [name for name in parameters.chosen_profile.types if name not in PQRS_TYPES]
+    if unknown:
+        raise InvalidInput(
+            f"profiles.{parameters.profile}.types.{unknown[0]}: there are no texts of this type; "
+            f"known: {', '.join(PQRS_TYPES)}"
         )
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     Double,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -34,7 +35,10 @@ _TYPES: Final[dict[str, type[TypeEngine[Any]]]] = {
     "float64": Double,
     "bool": Boolean,
     "date": Date,
+    # EWKB; on a server with PostGIS the same bytes could fill a column of its type `geometry`.
+    "geometry": LargeBinary,
 }
+_ADDED: Final = " Null in runs of an earlier contract version."
 _RUN_ID: Final = "Run that the row belongs to."
 _WARNING: Final = (
     "Holds all runs: equal seeds give equal identifiers in every run, so a join multiplies rows "
@@ -60,12 +64,13 @@ def _served_table(found: MetaData, table: Contract) -> None:
     columns = [Column("run_id", Text, nullable=False, comment=_RUN_ID)]
     checks = []
     for name in (*table.partitions, *table.columns):
-        contract = table.column(name)
+        contract, added = table.column(name), name in table.added
         columns.append(
             Column(
-                name, _type(contract), nullable=table.is_nullable(name), comment=_comment(contract)
+                name, _type(contract), nullable=table.is_nullable(name) or added,
+                comment=_comment(contract) + (_ADDED if added else ""),
             )
-        )
+        )  # fmt: skip
         if contract.allowed is not None:
             checks.append(_one_of(table.name, name, contract.allowed))
     key = ", ".join(table.primary_key)

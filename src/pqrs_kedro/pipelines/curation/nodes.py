@@ -7,6 +7,7 @@ from typing import Any
 
 import ibis
 import pyarrow as pa
+import pyarrow.compute as pc
 from ibis import _
 
 from pqrs_kedro.contracts.schema import arrow_schema
@@ -22,9 +23,13 @@ from pqrs_kedro.domain.statuses import (
     RESPONDED,
     STATUSES,
 )
-from pqrs_kedro.domain.territory import municipalities
+from pqrs_kedro.domain.territory import municipal_geometry, municipalities
 from pqrs_kedro.parameters import Profile, parse_parameters
-from pqrs_kedro.pipelines.expressions import end_of_local_day, local_day, local_month
+from pqrs_kedro.pipelines.expressions import (
+    end_of_local_day,
+    last_observed_day,
+    local_month,
+)
 
 
 def choose_profile(parameters: dict[str, Any]) -> Profile:
@@ -33,9 +38,13 @@ def choose_profile(parameters: dict[str, Any]) -> Profile:
 
 
 def list_dimensions(
-    profile: Profile,
+    profile: Profile, municipal_polygons: pa.Table
 ) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table, pa.Table]:
-    """dim_channel, dim_pqrs_type, dim_status, dim_geo, dim_business_day."""
+    """dim_channel, dim_pqrs_type, dim_status, dim_geo, dim_business_day.
+
+    A municipality that the user has a polygon of gets it for its boundary; the others keep their
+    approximate cell.
+    """
     types = [
         {"type_id": code, "name": item.name, "sla_business_days": item.term_business_days}
         for code, item in profile.types.items()
@@ -49,7 +58,7 @@ def list_dimensions(
         _dimension("dim_channel", channels),
         _dimension("dim_pqrs_type", types),
         _dimension("dim_status", statuses),
-        _dim_geo(),
+        _dim_geo(municipal_polygons),
         _dim_business_day(colombian_calendar()),
     )
 
@@ -58,8 +67,9 @@ def _dimension(name: str, rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=arrow_schema(TABLES[name]))
 
 
-def _dim_geo() -> pa.Table:
-    places = municipalities()
+def _dim_geo(polygons: pa.Table) -> pa.Table:
+    places, shapes = municipalities(), municipal_geometry()
+    own = pc.index_in(places["dane_code"], polygons["dane_code"])
     columns = {
         "geo_id": places["dane_code"],
         "region": places["region"],
@@ -69,6 +79,9 @@ def _dim_geo() -> pa.Table:
         "dane_municipality_code": places["dane_code"],
         "latitude": places["latitude"],
         "longitude": places["longitude"],
+        "geometry_kind": pc.if_else(own.is_valid(), "user", shapes["geometry_kind"]),
+        "location": shapes["location"],
+        "boundary": pc.coalesce(polygons["boundary"].take(own), shapes["boundary"]),
     }
     return pa.table(columns, schema=arrow_schema(TABLES["dim_geo"]))
 
@@ -103,6 +116,11 @@ def order_events(bronze_pqrs_events: ibis.Table) -> ibis.Table:
         event_number=ibis.row_number().over(in_order).cast("int64") + 1,
         cycle_number=reopened.sum().over(up_to_here).cast("int64") + 1,
     )
+
+
+def end_observation(ordered_events: ibis.Table, observe_until: str | None) -> ibis.Table:
+    """One row, last_day: the last observed local day, which all of curation counts up to."""
+    return last_observed_day(observe_until, ordered_events)
 
 
 def curate_status_events(ordered_events: ibis.Table) -> ibis.Table:
@@ -167,7 +185,10 @@ def _numbered(rows: ibis.Table, infix: str) -> ibis.Value:
 
 
 def curate_tickets(
-    ordered_events: ibis.Table, silver_messages: ibis.Table, silver_sla_cycles: ibis.Table
+    ordered_events: ibis.Table,
+    silver_messages: ibis.Table,
+    silver_sla_cycles: ibis.Table,
+    observation: ibis.Table,
 ) -> ibis.Table:
     """One row per ticket; key ticket_id.
 
@@ -181,7 +202,7 @@ def curate_tickets(
         _last(ordered_events, CLASSIFIED, ["pqrs_type", "priority"]),
         _last(ordered_events, RESPONDED, ["resolution_code", "cited_external_id"]),
         _first_responses(silver_messages),
-        _last_cycles(silver_sla_cycles, ordered_events),
+        _last_cycles(silver_sla_cycles, observation),
     ):
         tickets = tickets.left_join(part, "ticket_id").drop("ticket_id_right")
     closed = tickets.current_status.isin(CLOSED_STATUSES)
@@ -220,13 +241,12 @@ def _first_responses(messages: ibis.Table) -> ibis.Table:
     return human.group_by("ticket_id").aggregate(first_response_at=human.ts.min())
 
 
-def _last_cycles(cycles: ibis.Table, events: ibis.Table) -> ibis.Table:
+def _last_cycles(cycles: ibis.Table, observation: ibis.Table) -> ibis.Table:
     """Due instant and breach of each ticket's last cycle, and how many cycles it has."""
     latest_first = ibis.window(group_by="ticket_id", order_by=ibis.desc("cycle_number"))
     ranked = cycles.mutate(_rank=ibis.row_number().over(latest_first))
-    last_day = events.aggregate(_last_day=local_day(events.ts).max())
-    last = ranked.filter(_._rank == 0).cross_join(last_day)
-    overdue = ibis.cases((last.due_day <= last["_last_day"], True))
+    last = ranked.filter(_._rank == 0).cross_join(observation)
+    overdue = ibis.cases((last.due_day <= last.last_day, True))
     return last.select(
         "ticket_id",
         sla_cycles_count=last.cycle_number,

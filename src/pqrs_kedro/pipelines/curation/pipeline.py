@@ -8,6 +8,7 @@ from pqrs_kedro.pipelines.curation.nodes import (
     curate_messages,
     curate_status_events,
     curate_tickets,
+    end_observation,
     list_dimensions,
     order_events,
 )
@@ -21,8 +22,19 @@ def create_pipeline() -> Pipeline:
     return pipeline(
         [
             node(choose_profile, "parameters", "profile", name="choose_profile"),
-            node(list_dimensions, "profile", DIMENSIONS, name="list_dimensions"),
+            node(
+                list_dimensions,
+                ["profile", "municipal_polygons"],
+                DIMENSIONS,
+                name="list_dimensions",
+            ),
             node(order_events, "bronze_pqrs_events", "ordered_events", name="order_events"),
+            node(
+                end_observation,
+                ["ordered_events", "params:observe_until"],
+                "observation",
+                name="end_observation",
+            ),
             node(
                 curate_status_events,
                 "ordered_events",
@@ -43,13 +55,13 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 measure_sla_cycles,
-                ["ordered_events", "dim_pqrs_type", "dim_business_day", "profile"],
+                ["ordered_events", "dim_pqrs_type", "dim_business_day", "profile", "observation"],
                 "silver_sla_cycles",
                 name="measure_sla_cycles",
             ),
             node(
                 curate_tickets,
-                ["ordered_events", "silver_messages", "silver_sla_cycles"],
+                ["ordered_events", "silver_messages", "silver_sla_cycles", "observation"],
                 "silver_tickets",
                 name="curate_tickets",
             ),

@@ -14,6 +14,7 @@ def measure_sla_cycles(
     dim_pqrs_type: ibis.Table,
     dim_business_day: ibis.Table,
     profile: Profile,
+    observation: ibis.Table,
 ) -> ibis.Table:
     """One row per ticket and cycle, as of the last observed day; key ticket_id, cycle_number.
 
@@ -26,8 +27,7 @@ def measure_sla_cycles(
     cycles = _with_term(cycles, ordered_events, dim_pqrs_type)
     cycles = _with_holds(cycles, ordered_events)
     cycles = _with_extension(cycles, ordered_events)
-    last_day = ordered_events.aggregate(last_day=local_day(ordered_events.ts).max())
-    cycles = _with_day_ordinals(cycles.cross_join(last_day), dim_business_day)
+    cycles = _with_day_ordinals(cycles.cross_join(observation), dim_business_day)
     cycles = cycles.mutate(extended_on_day=_valid_extension(cycles))
     due = due_ordinal(
         cycles,

@@ -4,7 +4,7 @@ from datetime import date
 
 import ibis
 
-from pqrs_kedro.pipelines.expressions import local_day
+from pqrs_kedro.pipelines.expressions import last_observed_day
 
 
 def list_days(
@@ -12,16 +12,13 @@ def list_days(
     silver_messages: ibis.Table,
     dim_business_day: ibis.Table,
     date_min: str,
+    observe_until: str | None,
 ) -> ibis.Table:
     """One row per local day from `date_min` to the last observed day, with its ordinal.
 
     Added: ordinal (business days in the calendar up to the day), is_business_day.
     """
-    last = [
-        events.aggregate(last_day=local_day(events.ts).max())
-        for events in (silver_status_events, silver_messages)
-    ]
-    last_day = ibis.union(*last).aggregate(last_day=lambda days: days.last_day.max())
+    last_day = last_observed_day(observe_until, silver_status_events, silver_messages)
     first = date.fromisoformat(date_min)
     calendar = dim_business_day.cross_join(last_day)
     observed = (calendar.day >= ibis.date(first)) & (calendar.day <= calendar.last_day)

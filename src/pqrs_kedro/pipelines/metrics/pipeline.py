@@ -20,7 +20,13 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 list_days,
-                ["silver_status_events", "silver_messages", "dim_business_day", "params:date_min"],
+                [
+                    "silver_status_events",
+                    "silver_messages",
+                    "dim_business_day",
+                    "params:date_min",
+                    "params:observe_until",
+                ],
                 "days",
                 name="list_days",
             ),

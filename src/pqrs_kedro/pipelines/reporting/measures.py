@@ -7,7 +7,9 @@ import ibis
 from ibis import _
 
 from pqrs_kedro.contracts.tables import TABLES
+from pqrs_kedro.domain.statuses import CLOSED_STATUSES
 from pqrs_kedro.pipelines.reporting.checks import Rule, Tables, fetch
+from pqrs_kedro.pipelines.reporting.nodes import UNCLASSIFIED
 
 Measures: TypeAlias = Mapping[str, Mapping[str, int]]
 
@@ -39,13 +41,15 @@ ROW_RULES: Final[dict[str, dict[str, Rule]]] = {
 }
 
 # Sums that other tables must agree with. A ticket without type (its classification has not been
-# observed) is in no row of gold.
+# observed) is in no row of gold by type: the summary counts it.
 _TOTALS: Final[dict[str, dict[str, Rule]]] = {
     "bronze_pqrs_events": {"tickets": lambda t: t.ticket_id.nunique()},
     "silver_tickets": {
         "cycles": lambda t: t.sla_cycles_count.sum(),
-        "typed": lambda t: t.pqrs_type.count(),
-        "answered": lambda t: t.first_response_at.count(where=t.pqrs_type.notnull()),
+        "unclassified": lambda t: _count(t.pqrs_type.isnull()),
+        "open": lambda t: _count(t.current_status.notin(CLOSED_STATUSES)),
+        "answered": lambda t: t.first_response_at.count(),
+        "answered_unclassified": lambda t: t.first_response_at.count(where=t.pqrs_type.isnull()),
         "closed": lambda t: t.closed_at.count(where=t.pqrs_type.notnull()),
     },
     "silver_status_events": {"moves": lambda t: t.status_from.count()},
@@ -55,6 +59,9 @@ _TOTALS: Final[dict[str, dict[str, Rule]]] = {
     "gold_kpi_first_response_daily": {"total": lambda t: t.responded_count.sum()},
     "gold_kpi_close_time_daily": {"total": lambda t: t.closed_count.sum()},
     "gold_status_transitions_daily": {"total": lambda t: t.transitions_count.sum()},
+    "gold_run_summary": {
+        "unclassified": lambda t: t.numerator.sum(where=t.measure == UNCLASSIFIED)
+    },
 }
 
 

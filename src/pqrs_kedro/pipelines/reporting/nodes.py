@@ -1,4 +1,4 @@
-"""The run in numbers: the breach rate against the requested one."""
+"""The run in numbers: the breach rate against the requested one, and who has no type yet."""
 
 import ibis
 from ibis import _
@@ -6,6 +6,7 @@ from ibis import _
 from pqrs_kedro.pipelines.expressions import end_of_local_day, exact_quotient
 
 BREACH_RATE = "breach_rate"
+UNCLASSIFIED = "unclassified"
 TOTAL = "total"
 
 
@@ -18,13 +19,22 @@ def summarise_run(
     """gold_run_summary: breached tickets of those whose last due day has been observed.
 
     Early closers would bias the rate, so tickets due after the last observed day are left out.
+    Added: tickets whose classification has not been observed, which no other gold table can count.
     """
-    last_day = gold_kpi_volume_daily.aggregate(last_day=_.day.max())
-    tickets = silver_tickets.cross_join(last_day)
-    due = tickets.filter(tickets.sla_due_at <= end_of_local_day(tickets.last_day))
+    breached = _breach_rate(silver_tickets, gold_kpi_volume_daily, dim_pqrs_type, breach_rate)
+    return ibis.union(breached, _unclassified(silver_tickets).select(*breached.columns))
+
+
+def _breach_rate(
+    tickets: ibis.Table, volume: ibis.Table, types: ibis.Table, requested: float
+) -> ibis.Table:
+    """Numerator and denominator by type and in total."""
+    last_day = volume.aggregate(last_day=_.day.max())
+    observed = tickets.cross_join(last_day)
+    due = observed.filter(observed.sla_due_at <= end_of_local_day(observed.last_day))
     breached = due.is_breached.fill_null(False).cast("int64").sum()
     by_type = due.group_by(group=due.pqrs_type).aggregate(numerator=breached, denominator=_.count())
-    groups = dim_pqrs_type.select(group="type_id")
+    groups = types.select(group="type_id")
     rows = groups.left_join(by_type, "group").drop("group_right")
     rows = rows.mutate(
         numerator=rows.numerator.fill_null(0), denominator=rows.denominator.fill_null(0)
@@ -36,5 +46,18 @@ def summarise_run(
     return rows.mutate(
         measure=ibis.literal(BREACH_RATE),
         value_pct=exact_quotient(100 * rows.numerator, rows.denominator),
-        requested_pct=ibis.literal(round(100 * breach_rate, 6)),
+        requested_pct=ibis.literal(round(100 * requested, 6)),
+    )
+
+
+def _unclassified(tickets: ibis.Table) -> ibis.Table:
+    """Tickets without a type, of all tickets."""
+    return tickets.aggregate(
+        group=ibis.literal(TOTAL),
+        numerator=_.pqrs_type.isnull().cast("int64").sum().fill_null(0).cast("int64"),
+        denominator=_.count(),
+    ).mutate(
+        measure=ibis.literal(UNCLASSIFIED),
+        value_pct=exact_quotient(100 * _.numerator, _.denominator),
+        requested_pct=ibis.null("float64"),
     )

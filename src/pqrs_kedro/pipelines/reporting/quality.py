@@ -16,7 +16,10 @@ from pqrs_kedro.pipelines.reporting.keys import (
 from pqrs_kedro.pipelines.reporting.lifecycle import check_lifecycle
 from pqrs_kedro.pipelines.reporting.measures import measure
 
-CHECKED_TABLES = tuple(name for name, table in TABLES.items() if table.layer != "quality")
+# The truth is none of them: what is checked is what a real system would have.
+CHECKED_TABLES = tuple(
+    name for name, table in TABLES.items() if table.layer in ("bronze", "silver", "gold")
+)
 
 
 def check_quality(raw_line_counts: pa.Table, **tables: ibis.Table) -> pa.Table:

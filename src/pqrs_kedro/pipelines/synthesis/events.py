@@ -76,36 +76,41 @@ class EventTable:
     @cached_property
     def resolution(self) -> Int:
         """Index in RESOLUTION_CODES of each event; one past the end for ordinary answers."""
-        answered = self.status_to == RESPONDED
-        resolution = self.batch.resolution[self.row]
-        first_cycle = ~self._reopened_before
-        cases = {
-            TACIT_WITHDRAWAL: answered & (self.status_from == ON_HOLD),
-            TRANSFER: answered & (resolution == TRANSFERRED),
-            REPEATED: answered & (resolution == REPEATED_PETITION) & first_cycle,
-            EXTENSION: answered & self.batch.extended[self.row] & first_cycle,
-        }
-        codes = [RESOLUTION_CODES.index(code) for code in cases]
-        return np.select(list(cases.values()), codes, len(RESOLUTION_CODES))
+        answers = np.flatnonzero(self.status_to == RESPONDED)
+        found = np.full(len(self.row), len(RESOLUTION_CODES))
+        found[answers] = answer_resolutions(self.batch, self.row[answers], self.step[answers])
+        return found
 
-    @cached_property
-    def _reopened_before(self) -> Bool:
-        reopened = np.cumsum(self.batch.path == REOPENED, axis=1) > 0
-        in_path = np.minimum(self.step, reopened.shape[1] - 1)
-        return np.asarray(reopened[self.row, in_path])
+
+def answer_resolutions(batch: TicketBatch, row: Int, step: Int) -> Int:
+    """Index in RESOLUTION_CODES of answers, given by ticket and place in its path.
+
+    One past the end for ordinary ones.
+    """
+    resolution = batch.resolution[row]
+    first_cycle = (np.cumsum(batch.path == REOPENED, axis=1) == 0)[row, step]
+    cases = {
+        TACIT_WITHDRAWAL: batch.path[row, step - 1] == ON_HOLD,
+        TRANSFER: resolution == TRANSFERRED,
+        REPEATED: (resolution == REPEATED_PETITION) & first_cycle,
+        EXTENSION: batch.extended[row] & first_cycle,
+    }
+    codes = [RESOLUTION_CODES.index(code) for code in cases]
+    return np.select(list(cases.values()), codes, len(RESOLUTION_CODES))
 
 
 def batch_events(batch: TicketBatch) -> EventTable:
     """All events of a batch: statuses, first replies, extensions."""
-    parts = [_status_events(batch), _first_replies(batch), _extensions(batch)]
+    parts = [_status_events(batch), _first_replies(batch), extension_events(batch)]
     columns = [np.concatenate(part) for part in zip(*parts, strict=True)]
     return EventTable(batch, *columns)
 
 
-_Columns = tuple[Int, Int, Int, Int, Int, Int, NDArray[np.uint64]]
+# The columns of an EventTable after its batch.
+Columns = tuple[Int, Int, Int, Int, Int, Int, NDArray[np.uint64]]
 
 
-def _status_events(batch: TicketBatch) -> _Columns:
+def _status_events(batch: TicketBatch) -> Columns:
     path = batch.path.astype(np.int64)
     row, step = np.nonzero(path != END)
     at = to_utc_microseconds(batch.timeline.entered[row, step]) + batch.micros[row, step]
@@ -114,7 +119,7 @@ def _status_events(batch: TicketBatch) -> _Columns:
     return (np.full(len(row), STATUS), row, step, before, path[row, step], at, bits)
 
 
-def _no_status_events(batch: TicketBatch, kind: int, row: Int, at: Int, stream: str) -> _Columns:
+def _no_status_events(batch: TicketBatch, kind: int, row: Int, at: Int, stream: str) -> Columns:
     micros = (batch.draws.raw(f"{stream}/micro") % np.uint64(SECOND)).astype(np.int64)
     none = np.full(len(row), END)
     step = np.full(len(row), MAX_PATH_LENGTH + kind)
@@ -122,7 +127,7 @@ def _no_status_events(batch: TicketBatch, kind: int, row: Int, at: Int, stream: 
     return (np.full(len(row), kind), row, step, none, none, at + micros[row], bits)
 
 
-def _first_replies(batch: TicketBatch) -> _Columns:
+def _first_replies(batch: TicketBatch) -> Columns:
     """The first human reply, no later than the answer; a call is answered at once instead."""
     reply = np.zeros(len(batch.day), dtype=np.int64)
     uniform = batch.draws.uniform("message/first_reply")
@@ -147,7 +152,8 @@ def _first_replies(batch: TicketBatch) -> _Columns:
     return _no_status_events(batch, MESSAGE, row, to_utc_microseconds(at), "message")
 
 
-def _extensions(batch: TicketBatch) -> _Columns:
+def extension_events(batch: TicketBatch) -> Columns:
+    """The announcements of extensions."""
     row = np.flatnonzero(batch.extended)
     at = to_utc_microseconds(batch.timeline.extension_announced[row])
     return _no_status_events(batch, TERM_EXTENDED, row, at, "extension")

@@ -1,24 +1,28 @@
-"""The generator: batches of reception days in, complete raw objects out, in bounded memory.
+"""The generator: batches of reception days in, complete objects out, in bounded memory.
 
 A ticket's events fall on its day of reception or later, so once all tickets received up to a day
 are generated, the raw objects of that day are complete. What is held back is the lines of later
-days: a few weeks of volume, however long the run.
+days: a few weeks of volume, however long the run. Beside them goes the ledger of the truth, in
+parts that are complete too.
 """
 
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from itertools import islice
 from typing import Final
 
+import polars as pl
 from loky import ProcessPoolExecutor
 
 from pqrs_kedro.domain.calendar import day_number
 from pqrs_kedro.pipelines.synthesis.lines import raw_lines
 from pqrs_kedro.pipelines.synthesis.raw_objects import Lines, RawObject, Waiting
 from pqrs_kedro.pipelines.synthesis.tickets import Scenario, build_batch
+from pqrs_kedro.pipelines.synthesis.truth import PartCutter, TruthPart, truth_rows
 
 # Within one process: NumPy, Polars and Arrow release Python's lock for most of the work.
 _THREADS: Final = 2
@@ -26,25 +30,43 @@ _THREADS: Final = 2
 _CHUNK_TICKETS: Final = 12_000
 
 
-def generate_batch(scenario: Scenario, days: Sequence[int]) -> Lines:
-    """All raw lines of the tickets received on `days`."""
-    return raw_lines(build_batch(scenario, days))
+@dataclass(frozen=True)
+class GeneratedBatch:
+    """The tickets received on some days."""
+
+    lines: Lines
+    """All their raw lines."""
+    truth: pl.DataFrame
+    """What was decided of them (columns: see `truth.truth_rows`)."""
 
 
-def generate_raw_objects(
-    scenario: Scenario, first: date, last: date, days_per_chunk: int, workers: int
-) -> Iterator[list[RawObject]]:
-    """Raw objects of all tickets received from `first` to `last`, each list complete.
+def generate_batch(scenario: Scenario, days: Sequence[int]) -> GeneratedBatch:
+    """The tickets received on `days`."""
+    batch = build_batch(scenario, days)
+    return GeneratedBatch(raw_lines(batch), truth_rows(batch))
 
-    The objects do not depend on `days_per_chunk` nor on `workers`.
+
+def generate_objects(
+    scenario: Scenario,
+    first: date,
+    last: date,
+    days_per_chunk: int,
+    workers: int,
+    observe_until: date | None = None,
+) -> Iterator[tuple[list[RawObject], list[TruthPart]]]:
+    """Raw objects and ledger of all tickets received from `first` to `last`, each one complete.
+
+    They do not depend on `days_per_chunk` nor on `workers`. Objects of days after `observe_until`
+    are withheld, and so are tickets received later; the objects of earlier days stay as they are.
     """
-    days = range(day_number(first), day_number(last) + 1)
+    until = day_number(observe_until or date.max)
+    days = range(day_number(first), min(day_number(last), until) + 1)
     chunks = _chunks(scenario, days, days_per_chunk)
-    waiting = Waiting()
-    for chunk, lines in zip(chunks, _batches(scenario, chunks, workers), strict=True):
-        waiting.add(lines)
-        yield waiting.complete(before=chunk[-1] + 1)
-    yield waiting.complete()
+    waiting, ledger = Waiting(), PartCutter()
+    for chunk, batch in zip(chunks, _batches(scenario, chunks, workers), strict=True):
+        waiting.add(batch.lines.before(until + 1))
+        yield waiting.complete(before=chunk[-1] + 1), ledger.add(batch.truth)
+    yield waiting.complete(), ledger.finish()
 
 
 def _chunks(scenario: Scenario, days: range, most_days: int) -> list[range]:
@@ -59,16 +81,18 @@ def _chunks(scenario: Scenario, days: range, most_days: int) -> list[range]:
     return [*chunks, range(start, days.stop)]
 
 
-def _batches(scenario: Scenario, chunks: Sequence[Sequence[int]], workers: int) -> Iterator[Lines]:
-    """The lines of each chunk, in order, a few chunks ahead of the reader."""
+def _batches(
+    scenario: Scenario, chunks: Sequence[Sequence[int]], workers: int
+) -> Iterator[GeneratedBatch]:
+    """Each chunk, in order, a few chunks ahead of the reader."""
     with _executor(workers) as pool:
         jobs = (partial(generate_batch, scenario, chunk) for chunk in chunks)
         # One more than are worked on, so that nobody waits while the reader writes.
         running = deque(pool.submit(job) for job in islice(jobs, max(workers, _THREADS) + 1))
         while running:
-            lines = running.popleft().result()
+            batch = running.popleft().result()
             running.extend(pool.submit(job) for job in islice(jobs, 1))
-            yield lines
+            yield batch
 
 
 def _executor(workers: int) -> Executor:

@@ -25,6 +25,7 @@ from pqrs_kedro.domain.calendar import (
     SECONDS_PER_DAY,
     BusinessCalendar,
 )
+from pqrs_kedro.domain.statuses import STATUS_CODE
 from pqrs_kedro.domain.terms import (
     COMPLETION_REQUEST_DAYS,
     EXTENSION_FACTOR,
@@ -44,7 +45,9 @@ from pqrs_kedro.pipelines.synthesis.codes import (
 )
 from pqrs_kedro.pipelines.synthesis.paths import END
 from pqrs_kedro.pipelines.synthesis.segments import (
+    CYCLES,
     UNIT_SECONDS,
+    Bool,
     Cases,
     CycleDraws,
     Float,
@@ -71,6 +74,15 @@ class Timeline:
     """When each status of the path is entered, shape (tickets, MAX_PATH_LENGTH)."""
     extension_announced: Int
     """When the extension is announced, shape (tickets,)."""
+    stop: Int
+    """Grid second of each cycle's stop, shape (tickets, CYCLES)."""
+    term: Int
+    """Office seconds of each cycle's full term, shape (tickets, CYCLES); 0 for no cycle."""
+
+    @property
+    def is_late(self) -> Bool:
+        """Whether each cycle stops after its term, shape (tickets, CYCLES)."""
+        return np.asarray(self.stop > self.term)
 
 
 def build_timeline(
@@ -96,6 +108,7 @@ class _Clockwork:
     ) -> None:
         tickets, length = cases.path.shape
         self.profile, self.calendar, self.cases = profile, calendar, cases
+        self.stop_code = STATUS_CODE[profile.stop_status]
         self.draws, self.steps, self.targets = draws, steps, targets
         self.entered = np.zeros((tickets, length), dtype=np.int64)
         self.now = cases.received.copy()
@@ -108,6 +121,9 @@ class _Clockwork:
         self.first_origin = np.zeros(tickets, dtype=np.int64)
         self.hold_start = np.zeros(tickets, dtype=np.int64)
         self.first_hold = np.ones(tickets, dtype=bool)
+        # Of each cycle: the position at which it stopped, and its full term.
+        self.stop = np.zeros((tickets, CYCLES), dtype=np.int64)
+        self.term = np.zeros((tickets, CYCLES), dtype=np.int64)
 
     def run(self) -> Timeline:
         """Instants of every step."""
@@ -118,7 +134,7 @@ class _Clockwork:
                 break
             self._advance(step)
             self.entered[:, step] = np.where(path[:, step] != END, self.now, 0)
-        return Timeline(self.entered, self._announcements())
+        return Timeline(self.entered, self._announcements(), self.stop, self.term)
 
     def _announcements(self) -> Int:
         """When extensions are announced.
@@ -149,6 +165,7 @@ class _Clockwork:
         self._share(np.flatnonzero(steps.shared[:, step]), step)
         self._hold(np.flatnonzero(steps.hold[:, step]), step)
         self._close(np.flatnonzero(steps.close[:, step]), step)
+        self._note_stops(np.flatnonzero(steps.counts[:, step] & (status == self.stop_code)), step)
         self._after_stop(step)
         self._reopen(np.flatnonzero(status == REOPENED), step)
         self._archive(np.flatnonzero(status == ARCHIVED), step)
@@ -186,6 +203,7 @@ class _Clockwork:
         term = self.cases.term[members]
         extended = self.cases.extended[members] & (cycle == 0)
         full = term * np.where(extended, EXTENSION_FACTOR, 1) * OFFICE_SECONDS
+        self.term[members, cycle] = full
         close = self._close_of_cycle(members, cycle)
         early = self.early_end[members]
         least_work = np.ceil(LEAST_WORK_SHARE * term * OFFICE_SECONDS).astype(np.int64)
@@ -274,6 +292,9 @@ class _Clockwork:
             self._move_to(members, np.maximum(planned, self.position[members] + 1))
         else:
             self.now[members] = self._work(members, seconds)
+
+    def _note_stops(self, members: Int, step: int) -> None:
+        self.stop[members, self.steps.cycle[members, step]] = self.position[members]
 
     def _after_stop(self, step: int) -> None:
         """Steps between an answer that stopped the clock and CLOSED: a correction of the answer."""
