@@ -1,6 +1,6 @@
 """The same raw events as the project's, row by row: the baseline that its speed is compared with.
 
-Plain Python: one ticket after the other, one dictionary per event, one `orjson.dumps` per line. The
+Plain Python: one ticket after the other, one dictionary per event, one line of JSON at a time. The
 model, the fields and the lake's layout are the project's (docs/generator.md, docs/raw_events.md);
 daily counts, calibrated medians and reference data are taken from it. It is written as one would
 write it for speed without columns: laws, shares and grammar are laid out once, draws come from
@@ -10,9 +10,10 @@ whole day: quantiles of the response ratio are not stratified.
 `tests/unit/test_row_by_row.py` compares keys, sizes, counts and life lengths with the project's.
 """
 
+import json
 from bisect import bisect
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from random import Random
 
@@ -48,11 +49,20 @@ from pqrs_kedro.pipelines.synthesis.payloads import PLATFORMS
 from pqrs_kedro.pipelines.synthesis.scenario import build_scenario
 from pqrs_kedro.pipelines.synthesis.texts import TOPICS
 
+
+def plain_json(event: Json) -> bytes:
+    """An event as JSON by the standard library."""
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+ENCODERS: dict[str, Callable[[Json], bytes]] = {"orjson": orjson.dumps, "json": plain_json}
 # Instant, identifier and line of an event: what an object is sorted by, and what it holds.
 Row = tuple[str, str, bytes]
 
 
-def write_row_by_row(parameters: RunParameters, lake: str, run_id: str) -> list[LakeObject]:
+def write_row_by_row(
+    parameters: RunParameters, lake: str, run_id: str, encoder: str = "orjson"
+) -> list[LakeObject]:
     """Generate a run's raw objects and create them, with their hashes, in a lake."""
     store = open_store(lake)
     return [
@@ -62,14 +72,20 @@ def write_row_by_row(parameters: RunParameters, lake: str, run_id: str) -> list[
             b"".join(line for _, _, line in sorted(rows)),
             len(rows),
         )
-        for (source, day), rows in RowByRow(parameters).objects().items()
+        for (source, day), rows in RowByRow(parameters, encoder).objects().items()
     ]
 
 
 class RowByRow:
-    """Generates the tickets of a run, one after the other."""
+    """Generates the tickets of a run, one after the other.
 
-    def __init__(self, parameters: RunParameters) -> None:
+    Args:
+        parameters: the run's.
+        encoder: one of ENCODERS.
+    """
+
+    def __init__(self, parameters: RunParameters, encoder: str = "orjson") -> None:
+        self._encode = ENCODERS[encoder]
         rng = Random(parameters.seed)  # noqa: S311  (invented data, no secret)
         self._rng, self._random = rng, rng.random
         self._scenario = scenario = build_scenario(parameters)
@@ -96,9 +112,7 @@ class RowByRow:
         found: dict[tuple[str, int], list[Row]] = defaultdict(list)
         for ticket in self._tickets():
             for event in self._events(ticket):
-                line = orjson.dumps(
-                    self._event_json(ticket, event), option=orjson.OPT_APPEND_NEWLINE
-                )
+                line = self._encode(self._event_json(ticket, event)) + b"\n"
                 found[ticket.source, local_day(event.at)].append((event.ts, event.event_id, line))
         return found
 

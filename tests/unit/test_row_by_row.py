@@ -124,6 +124,12 @@ def test_ingestion_accepts_every_line(tmp_path: Path):
     assert reasons == [{"reason": None, "lines": sum(item.rows for item in written)}]
 
 
+def test_both_encoders_write_the_same_events():
+    run = parameters(volume_scale=0.05, **DATES)
+    made = [RowByRow(run, encoder).objects() for encoder in ("orjson", "json")]
+    assert made[0] == made[1]
+
+
 # --- Objects ------------------------------------------------------------------------------------
 
 
