@@ -27,6 +27,7 @@ help: ## This list
 	@echo '             make run ARGS="--params seed=7,..."  replaces the default --params whole:'
 	@echo '                                                  Kedro takes the last one only'
 	@echo '             make test ARGS="-k calendar"'
+	@echo '             make bench ARGS="--runs 5"'
 	@echo 'SEED       seed of run when ARGS has no --params (default 42)'
 	@echo 'WORKERS    processes of test (default auto: one per core; 0: none)'
 	@echo 'PYTHON     interpreter that .venv is made with (default: first of python3, python3.14, ...)'
@@ -56,9 +57,10 @@ docs: env ## Write data dictionary and distributions of docs/ from contracts and
 viz: env ## The pipelines and their data in a browser
 	$(PY) -m kedro viz run $(ARGS)
 
-bench: env ## Time the default run, and how fast it is published
-	$(PY) benchmarks/default_run.py $(ARGS)
-	$(PY) benchmarks/warehouse_load.py $(ARGS)
+bench: env ## Time the default run, the generator (memory too) and publication
+	$(PY) -m benchmarks.default_run $(ARGS)
+	$(PY) -m benchmarks.generation $(ARGS)
+	$(PY) -m benchmarks.warehouse_load $(ARGS)
 
 calibration: env ## Breach rate requested and realised: 120 runs of 150,000 tickets, five minutes
 	$(PY) -m benchmarks.calibration $(ARGS)
