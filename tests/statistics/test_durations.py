@@ -4,7 +4,7 @@ The generator is run with every median and every sigma off by 10 % too: the same
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -159,7 +159,7 @@ def test_a_call_has_no_reply_of_its_own_and_every_other_ticket_has_one(name: str
 # --- A wrong generator is found -----------------------------------------------------------------
 
 
-@cache
+@lru_cache(maxsize=2)
 def tickets_off_by(name: str, fact: str, factor: float) -> Observed:
     """Thirty days with every median or every sigma off by the factor given."""
     root, profile = f"profiles.{name}", base_profile(name)

@@ -81,6 +81,10 @@ def repeated(texts: list[str]) -> int:
     return int((counts[inverse] > 1).sum())
 
 
+def test_texts_that_are_identical_are_counted():
+    assert repeated(["a", "b", "a", "c", "c", "c"]) == 5
+
+
 def test_fewer_than_2_per_cent_of_first_messages_are_identical_to_another():
     texts = ["\n".join(message.words) for message in messages()]
     assert repeated(texts) / TICKETS < 0.02

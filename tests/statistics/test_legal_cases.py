@@ -130,7 +130,7 @@ def test_a_repetition_cites_the_same_ticket_in_a_longer_run(name: str):
 
 
 @both_profiles
-def test_an_extension_is_announced_before_the_first_due_day_and_the_first_answer(name: str):
+def test_an_extension_is_announced_no_later_than_the_first_due_day_and_before_the_answer(name: str):
     sample = observed(name)
     batch, clock = sample.batch, sample.clock
     extended = np.flatnonzero(batch.timeline.extension_announced > 0)
