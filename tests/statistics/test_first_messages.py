@@ -90,9 +90,13 @@ def test_fewer_than_2_per_cent_of_first_messages_are_identical_to_another():
     assert repeated(texts) / TICKETS < 0.02
 
 
+def test_fewer_than_2_per_cent_of_the_first_messages_in_silver_are_identical_to_another():
+    """There every turn of a chat is a message, so that the first one is its opening."""
+    assert repeated([message.words[0] for message in messages()]) / TICKETS < 0.02
+
+
 @pytest.mark.parametrize("source", ATTACHED_SHARE)
 def test_petitions_themselves_repeat_in_no_channel(source: str):
-    """Without a chat's greeting, which people do repeat."""
     texts = [message.words[-1] for message in messages() if message.source == source]
     assert repeated(texts) / len(texts) < 0.02
 
