@@ -289,7 +289,7 @@ class RunParameters(Model):
     calendar: CalendarLaw = CalendarLaw()
     run_id: str | None = None
     workers: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=64)] = 1
-    days_per_chunk: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=31)] = 8
+    days_per_chunk: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=31)] = 12
     engine: Engine = Engine()
     territory: Territory = Territory()
     defects: Defects = Defects()

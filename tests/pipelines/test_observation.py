@@ -22,6 +22,7 @@ from tests.unit.scenarios import base_values
 from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.datasets.engine_table import EngineTable
 from pqrs_kedro.datasets.lake_table import LakeTable
+from pqrs_kedro.datasets.municipal_polygons import MunicipalPolygons
 from pqrs_kedro.lake.store import FolderStore
 from pqrs_kedro.pipeline_registry import register_pipelines
 from pqrs_kedro.run.acceptance import check_acceptance
@@ -67,13 +68,18 @@ def gold_as_of(run: Run, given: dict[str, Any], day: date) -> dict[str, pa.Table
     fed = {name: name.removeprefix("params:") for name in graph.inputs() if "param" in name}
     fixed = {name: values.get(key, values) for name, key in fed.items()}
     memory = {name: MemoryDataset(value) for name, value in fixed.items()}
+    others = {
+        "profile": MemoryDataset(),
+        "business_calendar": MemoryDataset(),
+        "municipal_polygons": MunicipalPolygons(filepath=None),
+    }
     tables = {
-        name: ContractTable(table=name) for name in graph.datasets() - memory.keys() - {"profile"}
+        name: ContractTable(table=name) for name in graph.datasets() - memory.keys() - others.keys()
     }
     bronze = LakeTable(table="bronze_pqrs_events", path=str(run.lake), run_id=run.run_id).load()
     try:
         tables["bronze_pqrs_events"].save(bronze.filter(bronze.day <= day))
-        SequentialRunner().run(graph, DataCatalog({**memory, **tables, "profile": MemoryDataset()}))
+        SequentialRunner().run(graph, DataCatalog({**memory, **tables, **others}))
         return {name: tables[name].load().to_pyarrow() for name in (SLA, BACKLOG, AGEING)}
     finally:
         ENGINE.close()

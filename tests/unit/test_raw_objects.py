@@ -188,7 +188,7 @@ def lines_and_hash(values: dict[str, Any]) -> tuple[list[str], str]:
     typed = parse_parameters(values)
     day = day_number(typed.date_min)
     made = generate_batch(build_scenario(typed), [day, day + 1])
-    return made.raw.lines.texts.series().to_list(), config_hash(typed)
+    return made.lines.texts.series().to_list(), config_hash(typed)
 
 
 def test_another_seed_gives_other_lines_of_the_same_kind():

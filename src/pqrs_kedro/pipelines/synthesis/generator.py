@@ -19,36 +19,38 @@ import polars as pl
 from loky import ProcessPoolExecutor
 
 from pqrs_kedro.domain.calendar import day_number
-from pqrs_kedro.pipelines.synthesis.defects.injection import Injected, with_defects
+from pqrs_kedro.pipelines.synthesis.defects.injection import with_defects
 from pqrs_kedro.pipelines.synthesis.defects.ledger import DefectLedger
 from pqrs_kedro.pipelines.synthesis.events import batch_events
 from pqrs_kedro.pipelines.synthesis.lines import raw_lines
-from pqrs_kedro.pipelines.synthesis.raw_objects import RawObject, Waiting
+from pqrs_kedro.pipelines.synthesis.raw_objects import Lines, RawObject, Waiting
 from pqrs_kedro.pipelines.synthesis.tickets import Scenario, build_batch
 from pqrs_kedro.pipelines.synthesis.truth import PartCutter, TruthPart, truth_rows, with_labels
 
 # Within one process: NumPy, Polars and Arrow release Python's lock for most of the work.
 _THREADS: Final = 2
 # Tickets generated at a time: more need more memory, fewer take longer each.
-_CHUNK_TICKETS: Final = 12_000
+_CHUNK_TICKETS: Final = 16_000
 
 
 @dataclass(frozen=True)
 class GeneratedBatch:
     """The tickets received on some days."""
 
-    raw: Injected
-    """All their raw lines, with what is put into them on purpose."""
+    lines: Lines
+    """All their raw lines, with the defects that are put into them."""
     truth: pl.DataFrame
     """What was decided of them (columns: see `truth.truth_rows`)."""
+    defects: pl.DataFrame
+    """What is defective of the lines (columns: `defects.injection.ROWS`)."""
 
 
 def generate_batch(scenario: Scenario, days: Sequence[int]) -> GeneratedBatch:
     """The tickets received on `days`."""
     batch = build_batch(scenario, days)
     events = batch_events(batch)
-    raw = with_defects(events, raw_lines(events), scenario.defect_rates)
-    return GeneratedBatch(raw, with_labels(truth_rows(batch), raw.rows))
+    lines, defects = with_defects(events, raw_lines(events), scenario.defect_rates)
+    return GeneratedBatch(lines, with_labels(truth_rows(batch), defects), defects)
 
 
 def generate_objects(
@@ -71,7 +73,7 @@ def generate_objects(
     waiting, defects = Waiting(), DefectLedger(until)
     tickets, injected = PartCutter("ground_truth"), PartCutter("ground_truth_defects")
     for chunk, batch in zip(chunks, _batches(scenario, chunks, workers), strict=True):
-        waiting.add(defects.add(batch.raw).before(until + 1))
+        waiting.add(defects.add(batch.lines, batch.defects).before(until + 1))
         objects = waiting.complete(before=chunk[-1] + 1)
         yield objects, tickets.add(batch.truth), injected.add(defects.located(objects))
     objects = waiting.complete()

@@ -4,7 +4,6 @@ Only the lines that a defect befalls are handled one by one; the others are copi
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -41,26 +40,22 @@ ROWS: Final = pl.Schema(
 )
 
 
-@dataclass(frozen=True)
-class Injected:
-    """The lines of a batch with their defects."""
+def with_defects(
+    events: EventTable, lines: Lines, rates: Sequence[tuple[str, float]]
+) -> tuple[Lines, pl.DataFrame]:
+    """The lines of a batch with defects of each class at its rate; without rates, as they are.
 
-    lines: Lines
-    rows: pl.DataFrame
-    """One row per line that a defect changed, moved or added; columns: ROWS."""
-
-
-def with_defects(events: EventTable, lines: Lines, rates: Sequence[tuple[str, float]]) -> Injected:
-    """The lines of a batch with defects of each class at its rate; without rates, as they are."""
+    Beside them one row per line that a defect changed, moved or added; columns: ROWS.
+    """
     if not rates:
-        return Injected(lines, ROWS.to_frame())
+        return lines, ROWS.to_frame()
     batch = CleanBatch(events, lines)
     edits, rows = list[Edit](), list[tuple[object, ...]]()
     for item, edit in _edits(batch, dict(rates)):
         edits.append(edit)
         rows.append((len(edits), *_row(batch, item, edit)))
     table = pl.DataFrame(rows, schema=ROWS, orient="row")
-    return Injected(_edited(batch, edits) if edits else lines, table)
+    return _edited(batch, edits) if edits else lines, table
 
 
 def _edits(batch: CleanBatch, rates: dict[str, float]) -> Iterator[tuple[DefectClass, Edit]]:

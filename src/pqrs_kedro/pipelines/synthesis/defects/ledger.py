@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from pqrs_kedro.domain.defects import ALTERED, LOST, RECOVERED, UNOBSERVED
-from pqrs_kedro.pipelines.synthesis.defects.injection import ROWS, Injected
+from pqrs_kedro.pipelines.synthesis.defects.injection import ROWS
 from pqrs_kedro.pipelines.synthesis.raw_objects import Lines, RawObject
 
 _ORDER = ("day", "source", "line_number", "event_id")
@@ -23,14 +23,14 @@ class DefectLedger:
         self._waiting = ROWS.to_frame()
         self._unobserved = ROWS.to_frame()
 
-    def add(self, batch: Injected) -> Lines:
+    def add(self, lines: Lines, rows: pl.DataFrame) -> Lines:
         """Take the rows of a batch; returns its lines, marked by numbers that no other batch has.
 
         A line is unobserved if a defect keeps it from the objects that it belongs to by its day.
         """
-        rows, first = batch.rows, self._numbered
+        first = self._numbered
         if rows.is_empty():
-            return batch.lines
+            return lines
         self._numbered += len(rows)
         numbered = rows.with_columns(pl.col("number") + first)
         is_seen = pl.col("day") <= self._until
@@ -43,7 +43,7 @@ class DefectLedger:
         )
         self._waiting = pl.concat([self._waiting, seen])
         self._unobserved = pl.concat([self._unobserved, withheld], how="vertical_relaxed")
-        return batch.lines.marked_from(first)
+        return lines.marked_from(first)
 
     def located(self, objects: list[RawObject]) -> pl.DataFrame:
         """The rows of the lines of complete objects, which are all of some days."""
