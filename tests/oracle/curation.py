@@ -306,17 +306,15 @@ def _sla_row(cycle: Cycle) -> Row:
 # Messages and attachments
 
 
-def _spoken(event: Event) -> list[tuple[datetime, str, str | None, str]]:
-    """(time, author, subject, text) of each message of a line, in its order."""
-    payload = event.payload
-    if payload is None:
-        return []
-    if event.source == "email":
-        return [(event.ts, event.actor_role, payload["subject"], payload["body"])]
-    if event.source == "webform":
-        return [(event.ts, event.actor_role, payload["asunto"], payload["observaciones"])]
-    turns = payload["turns" if event.source == "chat" else "transcript"]
-    return [(parse_instant(turn["at"]), turn["author"], None, turn["text"]) for turn in turns]
+def spoken(event: Mapping[str, Any]) -> list[tuple[datetime, str, str | None, str]]:
+    """(time, author, subject, text) of each message of an event, in its order."""
+    payload = event["payload"] or {}
+    for subject, body in (("subject", "body"), ("asunto", "observaciones")):
+        if payload.get(body) is not None:
+            return [(event["ts"], event["actor_role"], payload.get(subject), payload[body])]
+    turns = payload.get("turns")
+    turns = payload.get("transcript") if turns is None else turns
+    return [(parse_instant(turn["at"]), turn["author"], None, turn["text"]) for turn in turns or ()]
 
 
 def _message_rows(event: Event) -> list[Row]:
@@ -333,17 +331,16 @@ def _message_rows(event: Event) -> list[Row]:
             "event_id": event.event_id,
             "month": local_month(local_day(at)),
         }
-        for number, (at, author, subject, text) in enumerate(_spoken(event), start=1)
+        for number, (at, author, subject, text) in enumerate(spoken(vars(event)), start=1)
     ]
 
 
-def _files(event: Event) -> list[tuple[str, int]]:
-    payload = event.payload
-    if payload is None:
-        return []
-    if event.source == "webform":
-        return [(file["nombre"], file["tamanoKb"]) for file in payload["documentos"]]
-    return [(file["file_name"], file["size_kb"]) for file in payload["attachments"]]
+def files(event: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Name and size of each file of an event, in its order."""
+    payload = event["payload"] or {}
+    if payload.get("attachments") is not None:
+        return [(file["file_name"], file["size_kb"]) for file in payload["attachments"]]
+    return [(file["nombre"], file["tamanoKb"]) for file in payload.get("documentos") or ()]
 
 
 def _attachment_rows(event: Event) -> list[Row]:
@@ -359,7 +356,7 @@ def _attachment_rows(event: Event) -> list[Row]:
             "event_id": event.event_id,
             "month": local_month(event.day),
         }
-        for number, (name, size) in enumerate(_files(event), start=1)
+        for number, (name, size) in enumerate(files(vars(event)), start=1)
     ]
 
 

@@ -21,13 +21,25 @@ UNKNOWN_REGION: Final = "Sin dato"
 AGE_BUCKETS: Final = ("0-5", "6-10", "11-15", "16-30", ">30")
 CHECK_RESULTS: Final = ("pass", "fail")
 GEOMETRY_KINDS: Final = ("voronoi_approx", "user")
+# Why a raw line is no event.
 QUARANTINE_REASONS: Final = (
     "invalid_utf8",
     "invalid_json",
+    "several_objects",
     "not_an_object",
+    "duplicate_key",
+    "wrong_type",
     "missing_field",
     "unknown_value",
     "invalid_value",
+)
+# What ingestion repairs in a line, as it can be done without a guess.
+REPAIRS: Final = (
+    "byte_order_mark",
+    "dane_without_zero",
+    "other_utc_offset",
+    "mixed_precision",
+    "nul_in_text",
 )
 
 
@@ -90,6 +102,26 @@ _EVENTS = (
         unit="business days",
         nullable=True,
         source="CPACA art. 14",
+    ),
+    Column(
+        "repairs",
+        "texts",
+        "What was repaired in the line; null for nothing.",
+        nullable=True,
+        allowed=REPAIRS,
+    ),
+    Column(
+        "unknown_fields",
+        "texts",
+        "Paths of fields of the line that no contract knows, in order; null for none.",
+        nullable=True,
+    ),
+    Column(
+        "filed_late_days",
+        "int64",
+        "Days from the event's local day to the day that the line is filed under.",
+        unit="days",
+        nullable=True,
     ),
     Column("messages", "messages", "Texts exchanged in the event, in order.", nullable=True),
     Column("attachments", "attachments", "Files that came with the event.", nullable=True),

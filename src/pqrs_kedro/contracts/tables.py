@@ -88,7 +88,12 @@ _BRONZE = (
             "attachments",
             "source_object",
             "line_number",
+            "filed_late_days",
+            "repairs",
+            "unknown_fields",
         ),
+        required=("filed_late_days",),
+        added=("filed_late_days", "repairs", "unknown_fields"),
         invariant="raw lines = bronze rows + quarantined lines + blank lines, per object",
     ),
     Table(

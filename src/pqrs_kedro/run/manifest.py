@@ -18,7 +18,7 @@ from pqrs_kedro.parameters import RunParameters, check_run_id
 from pqrs_kedro.parameters_law import CalendarLaw
 from pqrs_kedro.run.identity import Fingerprint, versions
 
-CONTRACT_VERSION = "1.2"
+CONTRACT_VERSION = "1.3"
 RAW = "raw_events"
 LEDGER = "ground_truth"
 LAYERS = ("raw", "truth", "bronze", "silver", "gold", "quality")
