@@ -309,9 +309,7 @@ def _problem(event: dict[str, Any], source: str) -> Verdict | None:
 
 def _misfit(event: dict[str, Any], source: str) -> Verdict | None:
     payload = event["payload"] or {}
-    letters = [
-        text for name in ("body", "observaciones") if (text := payload.get(name)) is not None
-    ]
+    letters = [name for name in ("body", "observaciones") if payload.get(name) is not None]
     is_status = event["event_type"] == "STATUS"
     for holds, reason, detail in (
         (_instant(event["ts"]) is None, "invalid_value", "ts"),

@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import ibis
-import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -25,14 +23,8 @@ from tests.conftest import STAGES_AFTER_RAW, copy_project
 from tests.oracle import ingestion as oracle
 from tests.oracle.builder import RawEvent, ticket_events, write_lake
 from tests.oracle.calendar import local_day
-from tests.oracle.curation import (
-    Rules,
-    assert_same_table,
-    build_silver,
-    files,
-    parse_events,
-    spoken,
-)
+from tests.oracle.curation import Rules, assert_same_table, build_silver, files, spoken
+from tests.oracle.rejections import curate
 
 from pqrs_kedro.contracts.raw import CANONICAL_PATTERNS
 from pqrs_kedro.contracts.tables import TABLES
@@ -565,9 +557,10 @@ WHOLE_STORY = """
 @pytest.mark.parametrize(
     "lost",
     [
-        ["RADICATED", "CLASSIFIED", "ASSIGNED", "IN_PROGRESS", "RESPONDED", "CLOSED", "ARCHIVED"],
+        ["RADICATED", "CLASSIFIED", "ASSIGNED", "IN_PROGRESS", "RESPONDED", "CLOSED"],
+        ["RECEIVED"],
     ],
-    ids=["later_lines"],
+    ids=["later_lines", "the_reception"],
 )
 def test_a_corrupt_line_spoils_no_ticket_but_its_own(lost: list[str], tmp_path: Path) -> None:
     """Of the first tickets one line each is cut off; those of the others are whole."""
@@ -585,12 +578,16 @@ def test_a_corrupt_line_spoils_no_ticket_but_its_own(lost: list[str], tmp_path: 
         path.write_bytes(b"\n".join([*kept, b""]))
     run = project.run(*STAGES_AFTER_RAW, run_id="spoilt", **DATES)
     assert run.table("quarantine_raw_lines").num_rows == len(lost)
-    whole = parse_events(chain.from_iterable(tickets[len(lost) :]))
-    expected = build_silver(whole, Rules(DOCUMENTO_TERMS, "CLOSED"))
+    whole = {line["ticket_id"] for line in chain.from_iterable(tickets[len(lost) :])}
+    assert set(run.table("silver_tickets")["ticket_id"].to_pylist()) == whole
+    kept = curate(run.lake, run.run_id, DOCUMENTO_TERMS)
+    expected = build_silver(kept.events, Rules(DOCUMENTO_TERMS, "CLOSED"))
     for name, frame in expected.items():
-        found = run.table(name)
-        found = found.filter(pc.is_in(found["ticket_id"], pa.array(set(frame["ticket_id"]))))
-        assert_same_table(found, frame, TABLES[name].primary_key)
+        assert_same_table(run.table(name), frame, TABLES[name].primary_key)
+    rejected = {(row["ticket_id"], row["reason"]) for row in run.rows("quarantine_silver")}
+    reasons = ["no_reception" if status == "RECEIVED" else "broken_chain" for status in lost]
+    ids = [lines[0]["ticket_id"] for lines in tickets]
+    assert rejected == set(zip(ids, reasons, strict=False))
 
 
 # Any bytes

@@ -33,6 +33,18 @@ QUARANTINE_REASONS: Final = (
     "unknown_value",
     "invalid_value",
 )
+# Why an accepted event, or a whole ticket, cannot be curated.
+REJECTION_REASONS: Final = (
+    "conflicting_duplicate",
+    "orphan_event",
+    "before_reception",
+    "no_reception",
+    "unknown_pqrs_type",
+    "forbidden_transition",
+    "broken_chain",
+    "too_many_loops",
+)
+REJECTION_SCOPES: Final = ("ticket", "event")
 # What ingestion repairs in a line, as it can be done without a guess.
 REPAIRS: Final = (
     "byte_order_mark",
@@ -128,8 +140,19 @@ _EVENTS = (
     Column(
         "event_number", "int64", "Position of the event in its ticket by (ts, event_id), from 1."
     ),
-    Column("reason", "string", "Why the line was rejected.", allowed=QUARANTINE_REASONS),
-    Column("detail", "string", "Field and value that were rejected.", nullable=True),
+    Column(
+        "scope",
+        "string",
+        "What was rejected: a whole ticket, or one event.",
+        allowed=REJECTION_SCOPES,
+    ),
+    Column(
+        "reason",
+        "string",
+        "Why the line, event or ticket was rejected.",
+        allowed=(*QUARANTINE_REASONS, *REJECTION_REASONS),
+    ),
+    Column("detail", "string", "Field or value that was rejected.", nullable=True),
     Column("line", "binary", "The rejected line's original bytes, without its line feed."),
 )
 _TICKETS = (
@@ -142,6 +165,12 @@ _TICKETS = (
         "current_status", "string", "Status after the last event observed.", None, False, STATUS_IDS
     ),
     Column("geo_id", "string", "Municipality of the petitioner (dim_geo).", nullable=True),
+    Column(
+        "unknown_dane_code",
+        "string",
+        "Municipality code as given, where dim_geo does not have it; null otherwise.",
+        nullable=True,
+    ),
     Column(
         "sla_due_at",
         "timestamp",
