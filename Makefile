@@ -15,18 +15,19 @@ export PYTHONPATH := $(CURDIR)/src
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check format docs notebooks sweep viz bench up down lock clean \
+.PHONY: help run test check format docs notebooks sweep viz bench calibration up down lock clean \
 	env env-test
 
 help: ## This list
 	@echo 'make TARGET [VARIABLE=value]'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
 	@echo
-	@echo 'ARGS       further arguments of run, test, viz, bench and lock:'
+	@echo 'ARGS       further arguments of run, test, viz, bench, calibration, lock:'
 	@echo '             make run ARGS="--env rustfs"         seed $(SEED), stored in RustFS and Postgres'
 	@echo '             make run ARGS="--params seed=7,..."  replaces the default --params whole:'
 	@echo '                                                  Kedro takes the last one only'
 	@echo '             make test ARGS="-k calendar"'
+	@echo '             make bench ARGS="--runs 5"'
 	@echo 'SEED       seed of run when ARGS has no --params (default 42)'
 	@echo 'WORKERS    processes of test (default auto: one per core; 0: none)'
 	@echo 'PYTHON     interpreter that .venv is made with (default: first of python3, python3.14, ...)'
@@ -43,20 +44,26 @@ check: env-test ## Format, lint, types, generated documents
 	$(PY) -m ruff check .
 	$(PY) -m mypy src tools $(wildcard benchmarks/*.py)
 	$(PY) -m pqrs_kedro.contracts.dictionary --check
+	$(PY) -m tools.distributions --check
 
 format: env-test ## Format the code, fix what the linter can
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-docs: env ## Write docs/data_dictionary.md from the contracts
+docs: env ## Write data dictionary and distributions of docs/ from contracts and generator
 	$(PY) -m pqrs_kedro.contracts.dictionary
+	$(PY) -m tools.distributions
 
 viz: env ## The pipelines and their data in a browser
 	$(PY) -m kedro viz run $(ARGS)
 
-bench: env ## Time the default run, and how fast it is published
-	$(PY) benchmarks/default_run.py $(ARGS)
-	$(PY) benchmarks/warehouse_load.py $(ARGS)
+bench: env ## Time the default run, the generator (memory too) and publication
+	$(PY) -m benchmarks.default_run $(ARGS)
+	$(PY) -m benchmarks.generation $(ARGS)
+	$(PY) -m benchmarks.warehouse_load $(ARGS)
+
+calibration: env ## Breach rate requested and realised: 120 runs of 150,000 tickets, five minutes
+	$(PY) -m benchmarks.calibration $(ARGS)
 
 notebooks sweep up down:
 	@echo 'make $@: this part of the project is not there yet' >&2; exit 2

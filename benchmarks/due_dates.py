@@ -1,6 +1,6 @@
 """A million due dates: the vectorised calendar against a loop over days.
 
-`python benchmarks/due_dates.py`. The loop counts business days one at a time, as one would write it
+`python -m benchmarks.due_dates`. The loop counts business days one at a time, as one would write it
 by hand, for one in a hundred of the cycles; its time is scaled up, and its due days must be the
 same. Target: a million in well under a second.
 

@@ -1,4 +1,4 @@
-"""How fast rows reach Postgres: `python benchmarks/warehouse_load.py [--runs 5]`.
+"""How fast rows reach Postgres: `python -m benchmarks.warehouse_load [--runs 5]`.
 
 Loads the served tables of the last finished run into empty tables of the embedded server, in turns:
 

@@ -4,7 +4,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -243,15 +244,9 @@ def export_log(
     try:
         kind = check_format(name)
         target = output or project / "data/exports" / f"{run_id}{kind.suffix}"
-        with stop_signals() as stops, _console().status("reading") as status:
-            try:
-                written = export(store, run_id, kind, target, with_texts=texts, replace=force,
-                                 note=status.update)  # fmt: skip
-            except Exception:
-                # A library that a signal reached first reports it as an error of its own.
-                if stops:
-                    raise stops[-1] from None
-                raise
+        with _stoppable(), _console().status("reading") as status:
+            written = export(store, run_id, kind, target, with_texts=texts, replace=force,
+                             note=status.update)  # fmt: skip
     except (InvalidInput, RunNotFound, NotInRun) as error:
         _refuse(str(error))
     except (ObjectChanged, OSError) as error:
@@ -261,6 +256,19 @@ def export_log(
     click.echo(f"written    {written.path}")
     for what, count in (*written.counts.items(), ("bytes", written.bytes)):
         click.echo(f"{what:<10} {count:>15,}")
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end what is under way as what they are."""
+    with stop_signals() as stops:
+        try:
+            yield
+        except Exception:
+            # A library that a signal reached first reports it as an error of its own.
+            if stops:
+                raise stops[-1] from None
+            raise
 
 
 def _open(run_id: str, env: str | None) -> tuple[Path, Store]:

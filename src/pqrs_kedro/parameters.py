@@ -288,7 +288,7 @@ class RunParameters(Model):
     calendar: CalendarLaw = CalendarLaw()
     run_id: str | None = None
     workers: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=64)] = 1
-    days_per_chunk: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=31)] = 8
+    days_per_chunk: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=31)] = 12
     engine: Engine = Engine()
     territory: Territory = Territory()
 
@@ -371,7 +371,10 @@ def parse_profile(values: object) -> Profile:
 
 
 def _first_problem(error: ValidationError, root: type[Model]) -> str:
-    first = error.errors()[0]
+    problems = error.errors()
+    # A misspelt name is missing under its right one too: the misspelling says more.
+    unknown = (problem for problem in problems if problem["type"] == "extra_forbidden")
+    first = next(unknown, problems[0])
     cause = first.get("ctx", {}).get("error")
     inside = cause.path if isinstance(cause, Misfit) else ()
     path = ".".join(str(part) for part in (*first["loc"], *inside))

@@ -248,7 +248,8 @@ def test_a_ticket_that_is_not_in_silver_is_not_in_the_log(
     name: str, copied_run: Run, tmp_path: Path
 ) -> None:
     """Bronze still has its extension and its message."""
-    lost = min(row["ticket_id"] for row in copied_run.rows("silver_tickets"))
+    # Not the first: what is before the first ticket of a slice is not looked at anyway.
+    lost = sorted(row["ticket_id"] for row in copied_run.rows("silver_tickets"))[1]
     tables = ("silver_tickets", "silver_status_events", "silver_messages", "silver_attachments")
     kept = {
         table: copied_run.table(table).filter(pc.field("ticket_id") != lost) for table in tables

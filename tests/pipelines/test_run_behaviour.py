@@ -86,6 +86,8 @@ BRIEFLY = ("--pipelines", "synthesis")
         pytest.param("breach_rate=0.5", "breach_rate", id="breach_rate_that_cannot_be_had"),
         pytest.param("volume_scale=nan", "volume_scale", id="volume_that_is_no_number"),
         pytest.param("profile=ley9999", "profile", id="unknown_profile"),
+        pytest.param("profile=gone.yml", "profile gone.yml: cannot be read", id="no_such_file"),
+        pytest.param("observe_until=2025-12-31", "observe_until", id="end_before_the_beginning"),
         pytest.param("engine.memory_limit=much", "memory_limit", id="memory_that_is_no_size"),
     ],
 )
@@ -120,6 +122,33 @@ def test_an_unknown_pipeline_is_refused(
     project = make_project()
     outcome = forked_kedro(project, "run", "--pipelines", "synthesys")
     assert_refused(outcome, "the pipeline named 'synthesys'")
+    assert project.files() == []
+
+
+@pytest.mark.xdist_group("commands")
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        pytest.param(
+            "{extends: ley1755, channels: {email: {share: 2}}}",
+            "profile own.yml: channels.email.share: 2: ",
+            id="a_share_above_one",
+        ),
+        pytest.param(
+            "{extends: documento_v1, types: {TUTELA: {name: Tutela, share: 0, "
+            "term_business_days: 10, webform_code: 9}}}",
+            "profiles.own.types.TUTELA: there are no texts of this type",
+            id="a_type_without_texts",
+        ),
+    ],
+)
+def test_a_bad_profile_file_is_refused_with_one_line_and_nothing_is_written(
+    content: str, named: str, make_project: MakeProject, forked_kedro: ForkedKedro
+) -> None:
+    project = make_project()
+    (project.path / "own.yml").write_text(content, encoding="utf-8")
+    outcome = forked_kedro(project, "run", *BRIEFLY, "--params", "profile=own.yml")
+    assert_refused(outcome, named)
     assert project.files() == []
 
 
@@ -347,8 +376,10 @@ def test_the_committed_log_tells_of_all_attempts(interrupted: Interrupted) -> No
 def test_a_part_of_a_run_commits_nothing(continued_run: ContinuedRun) -> None:
     assert continued_run.first.code == 0
     assert "not committed" in continued_run.first.out
-    folders = {name.split("/")[1] for name in continued_run.files_after_first if "lake/" in name}
-    assert folders == {"raw"}
+    left = [name for name in continued_run.files_after_first if "lake/" in name]
+    assert {name.split("/")[1] for name in left} == {"raw", "manifests"}
+    # Beside the raw lines the ledger, and no document that would make it a run.
+    assert {name.rpartition(".")[2] for name in left} == {"jsonl", "parquet"}
     assert "latest_run.local" not in continued_run.files_after_first
 
 

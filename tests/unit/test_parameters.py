@@ -121,6 +121,26 @@ def test_a_run_does_not_end_before_it_begins():
     assert message == "date_max: 2026-01-31 is before date_min 2026-02-01"
 
 
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [
+        pytest.param("2025-12-31", "2025-12-31 is before date_min 2026-01-01", id="too_early"),
+        pytest.param("2036-01-01", "outside the calendar", id="beyond_the_calendar"),
+        pytest.param("tomorrow", "'tomorrow'", id="in_words"),
+    ],
+)
+def test_an_end_of_observation_that_cannot_be_is_refused(until: str, said: str):
+    message = refusal(base_values(observe_until=until))
+    assert message.startswith("observe_until: ")
+    assert said in message
+
+
+@pytest.mark.parametrize("until", ["2026-01-01", "2026-01-15", "2026-06-30", None])
+def test_observation_may_end_on_any_day_of_reception_or_later_or_never(until: str | None):
+    typed = parse_parameters(base_values(observe_until=until))
+    assert typed.data_parameters()["observe_until"] == until
+
+
 def test_a_missing_parameter_is_named():
     values = base_values()
     del values["seed"]
@@ -468,6 +488,7 @@ def hash_of(values: dict[str, Any]) -> str:
         pytest.param("breach_rate", 0.1, id="breach_rate"),
         pytest.param("volume_scale", 0.5, id="volume_scale"),
         pytest.param("profile", "ley1755", id="profile"),
+        pytest.param("observe_until", "2026-01-20", id="observe_until"),
         pytest.param(f"{DOCUMENT}.volume.per_day", 1151, id="a_fact_of_the_profile"),
         pytest.param(f"{DOCUMENT}.segments.on_hold.sigma", 0.81, id="a_deep_fact"),
         pytest.param("calendar.as_of", "2026-05-31", id="the_law_of_a_day"),

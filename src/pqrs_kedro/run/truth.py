@@ -86,7 +86,7 @@ def _observed_so_far(
     """The ledger with what can be seen of it at the end of observation.
 
     Added: seen (the statuses entered by then, joined), rest (what of the variant follows),
-    is_complete, is_extension_seen, is_first_stop_seen, is_second_stop_seen.
+    is_complete, is_extended; is_…_seen of extension, reopening, first_stop and second_stop.
     """
     seen, extended = ledger.variant, ledger.extended_at.notnull()
     if observe_until is not None:

@@ -27,7 +27,7 @@ from pqrs_kedro.pipelines.synthesis.truth import PartCutter, TruthPart, truth_ro
 # Within one process: NumPy, Polars and Arrow release Python's lock for most of the work.
 _THREADS: Final = 2
 # Tickets generated at a time: more need more memory, fewer take longer each.
-_CHUNK_TICKETS: Final = 12_000
+_CHUNK_TICKETS: Final = 16_000
 
 
 @dataclass(frozen=True)

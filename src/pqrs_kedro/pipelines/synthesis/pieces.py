@@ -128,9 +128,9 @@ class Texts:
         return 0 if self.is_in_file else self.data.size
 
     def compact(self) -> "Texts":
-        """The same texts, copied if they fill less than half of their buffer in memory."""
+        """The same texts, copied to memory if they fill less than half of their buffer."""
         content = self.content()
-        if 2 * content.size >= self.bytes_held:
+        if 2 * content.size >= self.data.size:
             return self
         # A copy by NumPy, which releases Python's lock meanwhile.
         return self.moved(pa.py_buffer(np.frombuffer(content, dtype=np.uint8).copy()), False)

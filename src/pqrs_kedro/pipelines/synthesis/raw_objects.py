@@ -5,7 +5,6 @@ one object is one slice of it. Lines of days that are still to come wait here; a
 when less than half of it is still waited for, so that little is held that is not needed.
 """
 
-import mmap
 import tempfile
 from dataclasses import dataclass
 from datetime import date
@@ -145,9 +144,11 @@ def _held(waiting: list[Lines]) -> list[Lines]:
 
 def _in_file(lines: Lines) -> Lines:
     """The same lines with their texts in a temporary file, which goes with the last reader."""
-    with tempfile.TemporaryFile(prefix="pqrs-lines-") as file:
+    with tempfile.NamedTemporaryFile(prefix="pqrs-lines-") as file:
         file.write(lines.texts.content())
         file.flush()
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    texts = lines.texts.moved(pa.py_buffer(mapped))
+        # Mapped by Arrow: Python's mmap would keep a file descriptor for as long as lines wait, and
+        # a long run of a large volume would run out of them.
+        with pa.memory_map(file.name) as mapped:
+            texts = lines.texts.moved(mapped.read_buffer())
     return Lines(lines.day, lines.channel, lines.at, lines.tie, texts)

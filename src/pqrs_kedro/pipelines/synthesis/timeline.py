@@ -186,7 +186,7 @@ class _Clockwork:
         """When extensions are announced.
 
         In the second half of the way from the first IN_PROGRESS to the first answer or, if that is
-        earlier, to nearly the end of the term without pauses.
+        earlier, to nearly the end of the term without pauses: on a day before the due day.
         """
         members = np.flatnonzero(self.cases.extended)
         path, entered = self.cases.path[members], self.entered[members]
@@ -194,7 +194,10 @@ class _Clockwork:
         begun = self.calendar.work_clock(entered[row, np.argmax(path == IN_PROGRESS, axis=1)])
         answered = self.calendar.work_clock(entered[row, np.argmax(path == RESPONDED, axis=1)])
         term = self.legal_term[members, 0] * OFFICE_SECONDS
-        nearly_due = self.first_origin[members] + np.rint(0.95 * term).astype(np.int64)
+        # A term of one day has no day before its last.
+        day_before = np.maximum(term - OFFICE_SECONDS, 1)
+        nearly_due = np.minimum(np.rint(0.95 * term).astype(np.int64), day_before)
+        nearly_due += self.first_origin[members]
         span = np.minimum(answered, nearly_due) - begun
         way = np.rint(span * (0.5 + 0.5 * self.draws.announcement[members])).astype(np.int64)
         announced = np.zeros(len(self.now), dtype=np.int64)

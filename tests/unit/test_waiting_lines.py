@@ -1,0 +1,93 @@
+"""Lines that wait hold little memory, however long the run: buffers go, the rest is in files."""
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pqrs_kedro.pipelines.synthesis import raw_objects
+from pqrs_kedro.pipelines.synthesis.pieces import Texts, text_array
+from pqrs_kedro.pipelines.synthesis.raw_objects import Lines, Waiting
+
+DAYS = 400
+# Of a day's lines, in days after it: most of them soon, one a year later.
+DELAYS = [0] * 20 + [1] * 10 + [7] * 5 + [30] * 4 + [365]
+LINE = "x" * 99 + "\n"
+
+
+def batch_of(day: int) -> Lines:
+    """The lines of the tickets received on a day, all of one channel."""
+    days = day + np.array(DELAYS, dtype=np.int64)
+    at = np.arange(len(days), dtype=np.int64)
+    texts = Texts.of(text_array([LINE] * len(days)))
+    return Lines(days, np.zeros_like(days), at, at.astype(np.uint64), texts)
+
+
+def waiting_lines(day: int) -> int:
+    """How many lines wait after a day, of the tickets received from day 0 to it."""
+    return sum(min(delay, day + 1) for delay in DELAYS)
+
+
+def held_by(waiting: Waiting) -> int:
+    return sum(lines.texts.bytes_held for lines in waiting._lines)
+
+
+def open_files() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+def test_held_memory_follows_the_lines_that_wait_and_not_the_length_of_the_run():
+    waiting = Waiting()
+    held = []
+    for day in range(DAYS):
+        waiting.add(batch_of(day))
+        waiting.complete(before=day + 1)
+        held.append(held_by(waiting))
+        assert waiting_lines(day) * len(LINE) <= held[-1]
+        assert held[-1] <= 2 * waiting_lines(day) * len(LINE)
+    # One line of each day is still waited for after a year; its day's buffer is not.
+    assert held[-1] < DAYS * len(DELAYS) * len(LINE) / 10
+
+
+def test_lines_beyond_the_limit_wait_in_files_without_descriptors(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(raw_objects, "HELD_BYTES", 0)
+    waiting, given = Waiting(), 0
+    before = open_files()
+    for day in range(50):
+        waiting.add(batch_of(day))
+        given += sum(item.rows for item in waiting.complete(before=day + 1))
+        assert held_by(waiting) == 0
+    assert len(waiting._lines) == 50
+    assert open_files() == before
+    rest = waiting.complete()
+    assert given + sum(item.rows for item in rest) == 50 * len(DELAYS)
+    assert {item.content().to_pybytes() for item in rest if item.day == rest[-1].day} == {
+        LINE.encode()
+    }
+
+
+def test_files_shrink_with_the_lines_that_wait_in_them(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(raw_objects, "HELD_BYTES", 0)
+    waiting = Waiting()
+    waiting.add(batch_of(0))
+    sizes = {}
+    for day in (0, 1, 7, 30, 364):
+        waiting.complete(before=day + 1)
+        sizes[day] = sum(lines.texts.data.size for lines in waiting._lines)
+    # 20, 10, 5 and 1 of 40 lines still wait; a file is written anew when less than half of it does.
+    assert sizes == {0: 2000, 1: 2000, 7: 500, 30: 100, 364: 100}
+    (last,) = waiting.complete()
+    assert (last.day, last.rows) == (date(1971, 1, 1), 1)
+
+
+def test_lines_are_in_memory_up_to_the_limit_the_oldest_first(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(raw_objects, "HELD_BYTES", 2 * 20 * len(LINE))
+    waiting = Waiting()
+    for day in range(4):
+        waiting.add(batch_of(10 * day))
+    waiting.complete(before=1)
+    in_file = [lines.texts.is_in_file for lines in waiting._lines]
+    assert in_file == [False, True, True, True]
