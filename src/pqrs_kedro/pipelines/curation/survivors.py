@@ -37,14 +37,19 @@ def compare_lines(bronze_pqrs_events: ibis.Table) -> ibis.Table:
     first by that, the same ticket, kind, instant and status. The order of rows decides nothing.
     """
     lines = bronze_pqrs_events.drop("messages", "attachments", "repairs", "unknown_fields")
-    by_id = _with_first(lines, ["event_id"])
-    first_by_id = _with_first(by_id.filter(~by_id.is_repeated).select(*lines.columns), _FACTS)
-    found = ibis.union(by_id.filter(by_id.is_repeated), first_by_id)
+    found = rank_lines(lines)
     conflicts = _conflicts(found.filter(found.is_repeated), bronze_pqrs_events)
     joined = found.left_join(conflicts, _LINE)
     return joined.select(
         *lines.columns, "is_repeated", is_conflicting=joined.is_conflicting.fill_null(False)
     )
+
+
+def rank_lines(lines: ibis.Table) -> ibis.Table:
+    """Add is_repeated and first_line: of the lines that are first by identifier, those by facts."""
+    by_id = _with_first(lines, ["event_id"])
+    first_by_id = _with_first(by_id.filter(~by_id.is_repeated).select(*lines.columns), _FACTS)
+    return ibis.union(by_id.filter(by_id.is_repeated), first_by_id)
 
 
 def _with_first(lines: ibis.Table, same: list[str]) -> ibis.Table:
