@@ -31,8 +31,9 @@ import pytest
 import yaml
 from numpy._core import _multiarray_umath as numpy_kernels
 from tests.oracle.builder import RawEvent, ticket_events, write_lake
-from tests.oracle.curation import parse_events, read_events
+from tests.oracle.curation import read_events
 from tests.oracle.metrics import Run as OracleRun
+from tests.oracle.rejections import curate
 
 from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.warehouse.connection import URL_VARIABLE
@@ -769,6 +770,7 @@ def story_lines() -> list[RawEvent]:
             channel=CHANNELS[number % len(CHANNELS)],
             priority=("ALTA", "MEDIA", "BAJA")[number % 3],
             cited_external_id="20251000000072" if "REITERATIVA" in story else None,
+            whole=True,
         )
     ]
 
@@ -867,7 +869,7 @@ def _observe_run(run: Run, given: Mapping[str, Any]) -> Observed:
 
 def _observe_stories(run: Run, stop_status: str) -> Observed:
     profile = {"stop_status": stop_status, "types": STORY_TYPES}
-    events = parse_events(story_lines())
+    events = curate(run.lake, run.run_id, STORY_TYPES).events
     return Observed(run, _oracle(events, STORY_DATES["date_min"], profile))
 
 

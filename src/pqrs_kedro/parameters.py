@@ -28,6 +28,7 @@ from pqrs_kedro.parameters_law import (
     check_types,
     windows_in_order,
 )
+from pqrs_kedro.parameters_quality import QualityThresholds
 
 RUN_ID_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 RUN_ID_RULE = "1 to 64 characters, letters, digits, '-' or '_', beginning with a letter"
@@ -293,6 +294,7 @@ class RunParameters(Model):
     engine: Engine = Engine()
     territory: Territory = Territory()
     defects: Defects = Defects()
+    quality: QualityThresholds = QualityThresholds()
 
     @field_validator("date_min", "date_max", "observe_until")
     @classmethod
@@ -342,6 +344,7 @@ class RunParameters(Model):
             "calendar": self.calendar.model_dump(mode="json"),
             # What is injected, not the profile that says so.
             "defects": self.defects.chosen_rates,
+            "quality": self.quality.model_dump(mode="json"),
         }
 
 
