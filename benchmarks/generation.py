@@ -262,13 +262,15 @@ def project_generation() -> Callable[["RunParameters", str], Sequence["LakeObjec
 
     def work(parameters: "RunParameters", lake: str) -> Sequence["LakeObject"]:
         raw = RawEvents(path=lake, run_id=RUN_ID)
-        ledger = GroundTruth(table="ground_truth", path=lake, run_id=RUN_ID)
+        names = ("ground_truth", "ground_truth_defects")
+        truth = [GroundTruth(table=name, path=lake, run_id=RUN_ID) for name in names]
         dates = (parameters.date_min, parameters.date_max)
-        for objects, parts in generate_objects(
+        for objects, *ledgers in generate_objects(
             build_scenario(parameters), *dates, parameters.days_per_chunk, parameters.workers
         ):
             raw.save(objects)
-            ledger.save(parts)
+            for ledger, parts in zip(truth, ledgers, strict=True):
+                ledger.save(parts)
         return raw.objects
 
     return work

@@ -31,8 +31,9 @@ import pytest
 import yaml
 from numpy._core import _multiarray_umath as numpy_kernels
 from tests.oracle.builder import RawEvent, ticket_events, write_lake
-from tests.oracle.curation import parse_events, read_events
+from tests.oracle.curation import read_events
 from tests.oracle.metrics import Run as OracleRun
+from tests.oracle.rejections import curate
 
 from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.warehouse.connection import URL_VARIABLE
@@ -318,9 +319,9 @@ class Run:
         data = [p for p in found if p.relative_to(self.lake).parts[0] not in documents]
         return sorted([*data, *self.ledger_objects()])
 
-    def ledger_objects(self) -> list[Path]:
-        """The objects of the ground truth, which lie beside the manifest."""
-        folder = f"manifests/day=*/run_id={self.run_id}/ground_truth"
+    def ledger_objects(self, name: str = "ground_truth*") -> list[Path]:
+        """The objects of the ledgers, which lie beside the manifest."""
+        folder = f"manifests/day=*/run_id={self.run_id}/{name}"
         return sorted(self.lake.glob(f"{folder}/month=*/part-*.parquet"))
 
     def hashes(self) -> dict[str, str]:
@@ -335,7 +336,8 @@ class Run:
         table = TABLES[name]
         hive = "".join(f"/{part}=*" for part in table.partitions)
         pattern = f"{table.path}{hive}/run_id={self.run_id}/part-*.parquet"
-        found = self.ledger_objects() if name == "ground_truth" else self.lake.glob(pattern)
+        of_run = table.layer == "truth"
+        found = self.ledger_objects(name) if of_run else self.lake.glob(pattern)
         parts = [_with_partitions(path, table.partitions) for path in sorted(found)]
         if not parts:
             return pa.table({column: [] for column in (*table.partitions, *table.columns)})
@@ -768,6 +770,7 @@ def story_lines() -> list[RawEvent]:
             channel=CHANNELS[number % len(CHANNELS)],
             priority=("ALTA", "MEDIA", "BAJA")[number % 3],
             cited_external_id="20251000000072" if "REITERATIVA" in story else None,
+            whole=True,
         )
     ]
 
@@ -866,7 +869,7 @@ def _observe_run(run: Run, given: Mapping[str, Any]) -> Observed:
 
 def _observe_stories(run: Run, stop_status: str) -> Observed:
     profile = {"stop_status": stop_status, "types": STORY_TYPES}
-    events = parse_events(story_lines())
+    events = curate(run.lake, run.run_id, STORY_TYPES).events
     return Observed(run, _oracle(events, STORY_DATES["date_min"], profile))
 
 

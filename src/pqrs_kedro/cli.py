@@ -104,7 +104,8 @@ def truth(run_id: str, as_json: bool, env: str | None) -> None:
     """Hold what the pipelines recovered of RUN_ID against what its generator decided.
 
     Each fact of each ticket in silver is compared with the run's ledger. With an end of
-    observation, what could not be seen by then counts as unobserved. Exit code 1 if a fact differs.
+    observation, what could not be seen by then counts as unobserved. Tickets that a defect put into
+    their raw lines has altered or lost are excused. Exit code 1 if a fact differs.
 
     Example: kedro truth r20260224T101530Z-3fa9c1
     """
@@ -132,10 +133,11 @@ def _print_agreement(run_id: str, fields: "Sequence[FieldAgreement]", recovered:
     console = _console()
     console.print(f"{run_id}: silver against the ledger, in tickets")
     table = Table("field", box=None, padding=(0, 2, 0, 0))
-    for title in ("agree", "unobserved", "differ"):
+    kinds = ("agree", "unobserved", "differ", "excused")
+    for title in kinds:
         table.add_column(title, justify="right")
     for item in fields:
-        table.add_row(item.field, f"{item.agree:,}", f"{item.unobserved:,}", f"{item.differ:,}")
+        table.add_row(item.field, *(f"{getattr(item, kind):,}" for kind in kinds))
     console.print(table)
     for item in fields:
         for example in item.examples:

@@ -20,6 +20,7 @@ from pqrs_kedro.domain.calendar import FIRST_RUN_DAY, LAST_RUN_DAY, BusinessCale
 from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.domain.statuses import TRANSITIONS
 from pqrs_kedro.parameter_model import Misfit, Model
+from pqrs_kedro.parameters_defects import Defects
 from pqrs_kedro.parameters_law import (
     CalendarLaw,
     SpecialTerms,
@@ -27,6 +28,7 @@ from pqrs_kedro.parameters_law import (
     check_types,
     windows_in_order,
 )
+from pqrs_kedro.parameters_quality import QualityThresholds
 
 RUN_ID_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 RUN_ID_RULE = "1 to 64 characters, letters, digits, '-' or '_', beginning with a letter"
@@ -291,6 +293,8 @@ class RunParameters(Model):
     days_per_chunk: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=31)] = 12
     engine: Engine = Engine()
     territory: Territory = Territory()
+    defects: Defects = Defects()
+    quality: QualityThresholds = QualityThresholds()
 
     @field_validator("date_min", "date_max", "observe_until")
     @classmethod
@@ -338,6 +342,9 @@ class RunParameters(Model):
             # What the polygons are, not the file they lie in.
             "territory": {"sha256": self.territory.sha256},
             "calendar": self.calendar.model_dump(mode="json"),
+            # What is injected, not the profile that says so.
+            "defects": self.defects.chosen_rates,
+            "quality": self.quality.model_dump(mode="json"),
         }
 
 

@@ -11,19 +11,21 @@
 
 A line is the local day and time, what happened, at most one fact (RADICATED: municipality,
 CLASSIFIED: type, RESPONDED: resolution code, TERM_EXTENDED: new total term) and any number of
-`+file:kB`. The events have the whole documented envelope and payload, so that a pipeline can be
-run on them.
+`+file:kB`. With `whole`, statuses that the story leaves out are entered at the instant of the next
+one, so that the path is one of the status machine. The events have the whole documented envelope
+and payload, so that a pipeline can be run on them.
 """
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from tests.oracle.calendar import BOGOTA_OFFSET, end_of_day, local_day
+from tests.oracle.quality import MOVES
 
 RawEvent = dict[str, Any]
 Payload = dict[str, Any]
@@ -73,6 +75,28 @@ def uuid7_text(instant: datetime, high: int, low: int) -> str:
     """UUIDv7 layout: milliseconds, 12 bits of `high`, 62 bits of `low`."""
     milliseconds = (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
     return str(UUID(int=milliseconds << 80 | 7 << 76 | high << 64 | 2 << 62 | low))
+
+
+def _between(origin: str | None, target: str) -> list[str]:
+    """The statuses of the shortest way from one to another, without both."""
+    ways = [[origin or ""]]
+    for way in ways:
+        nexts = [after for before, after in sorted(MOVES) if before == way[-1]]
+        if target in nexts:
+            return way[1:]
+        ways += [[*way, after] for after in nexts if after not in way]
+    raise ValueError(f"no way from {origin} to {target}")
+
+
+def _whole_path(lines: list[_Line]) -> Iterator[_Line]:
+    """The lines, and before each of them those of the statuses that were left out."""
+    for line in lines:
+        before = line.status_before
+        if line.is_status:
+            for status in _between(before, line.what):
+                yield _Line(line.at, status, None, (), before)
+                before = status
+        yield replace(line, status_before=before)
 
 
 def _read_story(story: str) -> list[_Line]:
@@ -207,12 +231,14 @@ def ticket_events(
     channel: str = "webform",
     priority: str = "MEDIA",
     cited_external_id: str | None = None,
+    whole: bool = False,
 ) -> Iterator[RawEvent]:
     """The raw events of one ticket, in the order of its story.
 
     `ticket` tells tickets apart: it makes the ticket id and the radicado number.
     """
     lines = _read_story(story)
+    lines = list(_whole_path(lines)) if whole else lines
     ticket_id = uuid7_text(lines[0].at, 0, ticket)
     external_id = f"{lines[0].at.year}100{ticket:06d}2"
     for number, line in enumerate(lines, start=1):

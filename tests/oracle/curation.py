@@ -5,11 +5,12 @@ column names and keys of its contracts. Every cell is a plain Python value (`dat
 `date`, `int`, `str`, `bool`, `None`), kept in object columns so that nothing is coerced.
 """
 
+import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,6 +55,8 @@ class Event:
     status_to: str | None
     attributes: Mapping[str, Any]
     payload: Mapping[str, Any] | None
+    source_object: str | None = field(default=None, compare=False)
+    line_number: int | None = field(default=None, compare=False)
 
     @cached_property
     def day(self) -> date:
@@ -73,17 +76,24 @@ def parse_events(lines: Iterable[Mapping[str, Any]]) -> list[Event]:
     return sorted(events, key=lambda event: (event.ts, event.event_id))
 
 
+def object_name(path: Path) -> str:
+    """The path of a raw object in the lake, without its run."""
+    source, day = (path.parents[n].name for n in (2, 1))
+    return f"raw/pqrs/{source}/{day}/{path.name}"
+
+
 def read_lines(lake_root: Path, run_id: str) -> Iterator[Row]:
     """Every raw line of a run; the path must agree with what the line says."""
     for path in sorted(lake_root.glob(f"raw/pqrs/source=*/day=*/run_id={run_id}/events.jsonl")):
         day, source = (path.parents[n].name.partition("=")[2] for n in (1, 2))
-        for text in path.read_bytes().decode("utf-8").split("\n"):
+        lines = path.read_bytes().decode("utf-8").split("\n")
+        for number, text in enumerate(lines, start=1):
             if not text.strip():
                 continue
             line = json.loads(text)
             if (line["source"], local_day(parse_instant(line["ts"])).isoformat()) != (source, day):
                 raise ValueError(f"{line['event_id']} does not belong in {path}")
-            yield line
+            yield {**line, "source_object": object_name(path), "line_number": number}
 
 
 def read_events(lake_root: Path, run_id: str) -> list[Event]:
@@ -306,17 +316,15 @@ def _sla_row(cycle: Cycle) -> Row:
 # Messages and attachments
 
 
-def _spoken(event: Event) -> list[tuple[datetime, str, str | None, str]]:
-    """(time, author, subject, text) of each message of a line, in its order."""
-    payload = event.payload
-    if payload is None:
-        return []
-    if event.source == "email":
-        return [(event.ts, event.actor_role, payload["subject"], payload["body"])]
-    if event.source == "webform":
-        return [(event.ts, event.actor_role, payload["asunto"], payload["observaciones"])]
-    turns = payload["turns" if event.source == "chat" else "transcript"]
-    return [(parse_instant(turn["at"]), turn["author"], None, turn["text"]) for turn in turns]
+def spoken(event: Mapping[str, Any]) -> list[tuple[datetime, str, str | None, str]]:
+    """(time, author, subject, text) of each message of an event, in its order."""
+    payload = event["payload"] or {}
+    for subject, body in (("subject", "body"), ("asunto", "observaciones")):
+        if payload.get(body) is not None:
+            return [(event["ts"], event["actor_role"], payload.get(subject), payload[body])]
+    turns = payload.get("turns")
+    turns = payload.get("transcript") if turns is None else turns
+    return [(parse_instant(turn["at"]), turn["author"], None, turn["text"]) for turn in turns or ()]
 
 
 def _message_rows(event: Event) -> list[Row]:
@@ -331,19 +339,20 @@ def _message_rows(event: Event) -> list[Row]:
             "author_kind": author,
             "subject": subject,
             "event_id": event.event_id,
+            "source_object": event.source_object,
+            "line_number": event.line_number,
             "month": local_month(local_day(at)),
         }
-        for number, (at, author, subject, text) in enumerate(_spoken(event), start=1)
+        for number, (at, author, subject, text) in enumerate(spoken(vars(event)), start=1)
     ]
 
 
-def _files(event: Event) -> list[tuple[str, int]]:
-    payload = event.payload
-    if payload is None:
-        return []
-    if event.source == "webform":
-        return [(file["nombre"], file["tamanoKb"]) for file in payload["documentos"]]
-    return [(file["file_name"], file["size_kb"]) for file in payload["attachments"]]
+def files(event: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Name and size of each file of an event, in its order."""
+    payload = event["payload"] or {}
+    if payload.get("attachments") is not None:
+        return [(file["file_name"], file["size_kb"]) for file in payload["attachments"]]
+    return [(file["nombre"], file["tamanoKb"]) for file in payload.get("documentos") or ()]
 
 
 def _attachment_rows(event: Event) -> list[Row]:
@@ -357,9 +366,11 @@ def _attachment_rows(event: Event) -> list[Row]:
             "source_channel": event.source,
             "file_name": name,
             "event_id": event.event_id,
+            "source_object": event.source_object,
+            "line_number": event.line_number,
             "month": local_month(event.day),
         }
-        for number, (name, size) in enumerate(_files(event), start=1)
+        for number, (name, size) in enumerate(files(vars(event)), start=1)
     ]
 
 
@@ -390,9 +401,18 @@ def _is_breached(cycle: Cycle) -> bool | None:
     return True if cycle.is_overdue else None
 
 
+@cache
+def _places() -> frozenset[str]:
+    """The codes of all municipalities."""
+    path = Path(__file__).parents[2] / "src/pqrs_kedro/reference/municipalities.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        return frozenset(row["dane_code"] for row in csv.DictReader(file))
+
+
 def _ticket_row(events: Sequence[Event], cycles: Sequence[Cycle]) -> Row:
     (received,) = _entering(events, "RECEIVED")
     current_status = [e.status_to for e in events if e.event_type == "STATUS"][-1]
+    place = _last_attribute(events, "RADICATED", "dane_code")
     last = cycles[-1] if cycles else None
     return {
         "ticket_id": received.ticket_id,
@@ -403,7 +423,7 @@ def _ticket_row(events: Sequence[Event], cycles: Sequence[Cycle]) -> Row:
         "created_at": received.ts,
         "radicated_at": _first_ts(_entering(events, "RADICATED")),
         "current_status": current_status,
-        "geo_id": _last_attribute(events, "RADICATED", "dane_code"),
+        "geo_id": place if place in _places() else None,
         "sla_due_at": end_of_day(last.due_day) if last else None,
         "closed_at": _last_ts(_entering(events, "CLOSED")) if current_status in FINISHED else None,
         "responded_at": _last_ts(_entering(events, "RESPONDED")),
@@ -412,6 +432,9 @@ def _ticket_row(events: Sequence[Event], cycles: Sequence[Cycle]) -> Row:
         "resolution_code": _last_attribute(events, "RESPONDED", "resolution_code"),
         "cited_external_id": _last_attribute(events, "RESPONDED", "cited_external_id"),
         "is_breached": _is_breached(last) if last else None,
+        "unknown_dane_code": None if place in _places() else place,
+        "source_object": received.source_object,
+        "line_number": received.line_number,
         "month": local_month(received.day),
     }
 
@@ -427,6 +450,8 @@ def _status_rows(events: Iterable[Event]) -> list[Row]:
             "actor_role": event.actor_role,
             "event_number": number,
             "resolution_code": event.attributes.get("resolution_code"),
+            "source_object": event.source_object,
+            "line_number": event.line_number,
             "month": local_month(event.day),
         }
         for number, event in enumerate(events, start=1)

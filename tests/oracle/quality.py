@@ -63,6 +63,7 @@ def quality_values(load: Load, raw_objects: list[Path]) -> Values:
         **_keys(tables),
         **_lines(tables, raw_objects),
         **_entities(tables, raw_objects),
+        **_dirt(tables),
         **_sums(tables),
         **_days(tables),
         **_rows(tables),
@@ -100,10 +101,56 @@ def _lines(tables: dict[str, pd.DataFrame], raw_objects: list[Path]) -> Values:
     }
 
 
+def _first_lines(bronze: pd.DataFrame) -> pd.DataFrame:
+    """The line that counts of each event: by its identifier, then by its facts."""
+    filed = bronze.sort_values(["day", "source_object", "line_number"])
+    once = filed.drop_duplicates("event_id")
+    return once.drop_duplicates(["ticket_id", "event_type", "ts", "status_to"])
+
+
+def _are_in(rows: pd.DataFrame, others: pd.DataFrame) -> pd.Series:
+    """Whether each row has the raw line of one of the others."""
+    lines = set(zip(others["source_object"], others["line_number"], strict=True))
+    found = zip(rows["source_object"], rows["line_number"], strict=True)
+    return pd.Series([line in lines for line in found], index=rows.index, dtype=bool)
+
+
+def _percent(part: int, whole: int) -> float:
+    return round(100 * part / whole, 6) if whole else 0.0
+
+
+def _dirt(tables: dict[str, pd.DataFrame]) -> Values:
+    bronze, rejected = tables["bronze_pqrs_events"], tables["quarantine_silver"]
+    tickets = tables["silver_tickets"]
+    first = _first_lines(bronze)
+    events, whole = (rejected[rejected["scope"] == scope] for scope in ("event", "ticket"))
+    others = first[(first["event_type"] != "STATUS") & ~_are_in(first, events)]
+    told = others["ticket_id"].isin(set(tickets["ticket_id"])).sum()
+    curated = len(tables["silver_status_events"]) + int(told)
+    accounted = curated + int(_are_in(first, events).sum()) - len(first)
+    lines, name = len(bronze), "bronze_pqrs_events"
+    return {
+        (name, "events_accounted_for"): accounted,
+        ("quarantine_silver", "lines_of_bronze"): int((~_are_in(rejected, bronze)).sum()),
+        (name, "repaired_pct"): _percent(int(bronze["repairs"].notna().sum()), lines),
+        (name, "unknown_fields_pct"): _percent(int(bronze["unknown_fields"].notna().sum()), lines),
+        (name, "misfiled_pct"): _percent(int((bronze["filed_late_days"] != 0).sum()), lines),
+        (name, "repeated_pct"): _percent(lines - len(first), lines),
+        ("quarantine_silver", "quarantined_events_pct"): _percent(len(events), lines),
+        ("quarantine_silver", "quarantined_tickets_pct"): _percent(
+            len(whole), len(tickets) + len(whole)
+        ),
+        ("silver_tickets", "unknown_places_pct"): _percent(
+            int(tickets["unknown_dane_code"].notna().sum()), len(tickets)
+        ),
+    }
+
+
 def _entities(tables: dict[str, pd.DataFrame], raw_objects: list[Path]) -> Values:
-    """Entities of well-formed raw events, the first line of each event."""
-    bronze = tables["bronze_pqrs_events"]
-    first = bronze.sort_values(["source_object", "line_number"]).drop_duplicates("event_id")
+    """Entities of well-formed raw events, the first line of each event, none in quarantine."""
+    bronze, rejected = tables["bronze_pqrs_events"], tables["quarantine_silver"]
+    first = _first_lines(bronze)
+    first = first[~_are_in(first, rejected[rejected["scope"] == "event"])]
     raw = {}
     for path in reversed(raw_objects):
         for line in reversed(path.read_text(encoding="utf-8").splitlines()):
@@ -116,7 +163,7 @@ def _entities(tables: dict[str, pd.DataFrame], raw_objects: list[Path]) -> Value
     files = sum(len(p.get("attachments") or p.get("documentos") or ()) for p in payloads)
     found = {name: len(rows) for name, rows in tables.items()}
     expected = {
-        "silver_tickets": bronze["ticket_id"].nunique(),
+        "silver_tickets": first["ticket_id"].nunique(),
         "silver_status_events": int((first["event_type"] == "STATUS").sum()),
         "silver_messages": messages,
         "silver_attachments": files,

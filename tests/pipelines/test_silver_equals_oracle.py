@@ -45,7 +45,9 @@ def test_a_silver_table_equals_the_oracle(
 
 def test_the_oracle_checks_every_silver_table_that_is_no_dimension() -> None:
     silver = {name for name, table in TABLES.items() if table.layer == "silver"}
-    assert {name for name in silver if not name.startswith("dim_")} == set(ENTITIES)
+    others = {name for name in silver if not name.startswith("dim_")} - set(ENTITIES)
+    # Of clean runs it has no rows: tests/pipelines/test_dirty_silver.py compares it.
+    assert others == {"quarantine_silver"}
 
 
 @pytest.mark.xdist_group("stories")

@@ -30,7 +30,6 @@ from tests.oracle.calendar import local_day
 from tests.oracle.curation import (
     assert_same_table,
     build_silver,
-    parse_events,
     parse_instant,
     read_events,
 )
@@ -205,7 +204,7 @@ def _story_run(folder: Path, stories: list[str], until: date = date.max) -> Obse
     lines = [
         line
         for number, story in enumerate(stories, start=1)
-        for line in ticket_events(story, ticket=number, channel=CHANNELS[number % 4])
+        for line in ticket_events(story, ticket=number, channel=CHANNELS[number % 4], whole=True)
         if local_day(parse_instant(line["ts"])) <= until
     ]
     write_lake(project.lake, "stories", lines)
@@ -214,7 +213,7 @@ def _story_run(folder: Path, stories: list[str], until: date = date.max) -> Obse
         *STAGES_AFTER_RAW, run_id="stories", profile="stories", date_min=first, date_max=first
     )
     run = Run(project, "stories")
-    return Observed(run, _oracle(parse_events(lines), first, STORY_PROFILE))
+    return Observed(run, _oracle(read_events(run.lake, run.run_id), first, STORY_PROFILE))
 
 
 @pytest.fixture(scope="module")

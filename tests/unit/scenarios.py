@@ -14,7 +14,7 @@ from pqrs_kedro.pipelines.synthesis.scenario import build_scenario
 from pqrs_kedro.pipelines.synthesis.tickets import Scenario, TicketBatch, build_batch
 
 CONF = Path(__file__).parents[2] / "conf" / "base"
-FILES = ("parameters", "parameters_calendar", "parameters_profiles")
+FILES = ("parameters", "parameters_calendar", "parameters_defects", "parameters_profiles")
 PROFILES = ("documento_v1", "ley1755")
 
 

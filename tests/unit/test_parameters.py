@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from tests.unit.scenarios import PROFILES, base_values, parameters, values_with
 
+from pqrs_kedro.domain.defects import DEFECT_LABELS
 from pqrs_kedro.parameters import InvalidInput, check_run_id, parse_parameters
 from pqrs_kedro.run.identity import config_hash
+from pqrs_kedro.run.regenerate import parameters_of
 
 CALENDAR = ("2017-01-01", "2035-12-31")
 
@@ -518,3 +520,72 @@ def test_a_parameter_that_cannot_change_the_data_leaves_the_configurations_hash(
     path: str, value: Any
 ):
     assert hash_of(values_with(path, value)) == hash_of(base_values())
+
+
+# --- Defects ------------------------------------------------------------------------------------
+
+
+def rates_of(profile: str, **rates: float) -> dict[str, float]:
+    values = base_values()
+    values["defects"] |= {"profile": profile, "rates": rates}
+    return parse_parameters(values).defects.chosen_rates
+
+
+def test_raw_lines_have_the_defects_of_the_profile_and_single_rates_in_its_place():
+    assert rates_of("none") == {}
+    assert [*rates_of("hostile")] == [*DEFECT_LABELS]
+    chosen = rates_of("hostile", truncated_json=0.5, duplicate_line=0)
+    assert chosen == {
+        **{k: v for k, v in rates_of("hostile").items() if k != "duplicate_line"},
+        "truncated_json": 0.5,
+    }
+    assert rates_of("none", late_arrival=1) == {"late_arrival": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        pytest.param("defects.profile", "hostil", ["'hostil'", "none, realistic, hostile"],
+                     id="unknown_profile"),
+        pytest.param("defects.rates.truncated", 0.1, ["unknown class", "truncated_json"],
+                     id="unknown_class"),
+        pytest.param("defects.profiles.hostile.truncated", 0.1, ["unknown class"],
+                     id="unknown_class_of_a_profile"),
+        pytest.param("defects.rates.truncated_json", 1.01, ["1.01", "1"], id="more_than_all"),
+        pytest.param("defects.rates.truncated_json", -0.1, ["-0.1", "0"], id="less_than_none"),
+        pytest.param("defects.rates.truncated_json", float("nan"), ["nan"], id="not_a_number"),
+        pytest.param("defects.rates.truncated_json", "often", ["'often'"], id="in_words"),
+        pytest.param("defects.profiles.realistic.two_objects", 2, ["2"], id="rate_of_a_profile"),
+        pytest.param("defects.rate", 0.1, ["profile, profiles, rates"], id="misspelt_parameter"),
+    ],
+)  # fmt: skip
+def test_defects_that_cannot_be_are_refused_with_their_path(path: str, value: Any, said: list[str]):
+    message = refused_value(path, value)
+    assert message.startswith(f"{path}: ")
+    assert [text for text in said if text not in message] == []
+
+
+def test_the_rates_of_defects_count_as_data_and_not_the_profile_that_says_them():
+    values = base_values()
+    assert parse_parameters(values).data_parameters()["defects"] == {}
+    values["defects"]["profile"] = "realistic"
+    named = parse_parameters(values)
+    spelt = base_values()
+    spelt["defects"]["rates"] = dict(reversed(named.defects.chosen_rates.items()))
+    assert hash_of(values) == hash_of(spelt) != hash_of(base_values())
+
+
+def test_a_run_is_told_the_rates_of_its_manifest_whatever_configuration_says_by_then():
+    values = base_values()
+    values["defects"] |= {"profile": "hostile", "rates": {"late_arrival": 0.3, "wrong_day": 0}}
+    typed = parse_parameters(values)
+    inputs = {"seed": 1, "date_min": "2026-01-01", "date_max": "2026-01-01",
+              "profile": typed.profile, "parameters": typed.data_parameters(),
+              "territory": typed.territory.model_dump()}  # fmt: skip
+    again = parameters_of({"inputs": inputs})["defects"]
+    assert [*again["rates"]] == [*DEFECT_LABELS]
+    changed = base_values()
+    changed["defects"] = {**changed["defects"], **again}
+    assert parse_parameters(changed).defects.chosen_rates == typed.defects.chosen_rates
+    del inputs["parameters"]["defects"]
+    assert set(parameters_of({"inputs": inputs})["defects"]["rates"].values()) == {0.0}

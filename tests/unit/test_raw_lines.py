@@ -11,6 +11,7 @@ from tests.oracle.calendar import local_day
 from tests.oracle.curation import parse_instant
 from tests.unit.scenarios import PROFILES, batch
 
+from pqrs_kedro.pipelines.synthesis.events import batch_events
 from pqrs_kedro.pipelines.synthesis.lines import raw_lines
 
 Line = dict[str, Any]
@@ -52,7 +53,7 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 @cache
 def texts(name: str) -> Sequence[str]:
     made = batch("2026-01-13", 3, profile=name, volume_scale=0.3)
-    return raw_lines(made).frame().sort("at", "tie")["line"].to_list()
+    return raw_lines(batch_events(made)).frame().sort("at", "tie")["line"].to_list()
 
 
 @cache

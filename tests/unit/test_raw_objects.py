@@ -35,7 +35,7 @@ def objects(
     days = (date.fromisoformat(first), date.fromisoformat(last))
     found: Objects = {}
     until = observe_until and date.fromisoformat(observe_until)
-    for complete, _ in generate_objects(run, *days, days_per_chunk, workers, until or None):
+    for complete, *_ in generate_objects(run, *days, days_per_chunk, workers, until or None):
         for item in complete:
             # A second object of the same key would overwrite the first.
             assert (item.source, item.day) not in found

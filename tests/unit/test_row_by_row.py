@@ -20,6 +20,7 @@ from tests.unit.scenarios import PROFILES, batch, parameters
 
 from pqrs_kedro.datasets.raw_events import RawEvents
 from pqrs_kedro.pipelines.ingestion.nodes import judge_lines
+from pqrs_kedro.pipelines.synthesis.events import batch_events
 from pqrs_kedro.pipelines.synthesis.lines import raw_lines
 from pqrs_kedro.run.engine import ENGINE
 
@@ -33,7 +34,7 @@ DAY_SECONDS = 86_400
 
 def project_lines(profile: str) -> list[str]:
     made = batch(DATES["date_min"], 3, profile=profile, volume_scale=VOLUME)
-    return raw_lines(made).frame()["line"].to_list()
+    return raw_lines(batch_events(made)).frame()["line"].to_list()
 
 
 def row_lines(profile: str) -> list[str]:

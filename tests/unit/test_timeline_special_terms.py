@@ -17,6 +17,7 @@ from tests.unit.sla import Cycle, Life, add_business_days, business_days_between
 from pqrs_kedro.domain.calendar import day_number
 from pqrs_kedro.domain.statuses import STATUS_CODE
 from pqrs_kedro.parameters import parse_parameters
+from pqrs_kedro.pipelines.synthesis.events import batch_events
 from pqrs_kedro.pipelines.synthesis.lines import raw_lines
 from pqrs_kedro.pipelines.synthesis.paths import TRANSFERRED, has_withdrawal
 from pqrs_kedro.pipelines.synthesis.response import response_ratio
@@ -153,7 +154,7 @@ def test_tickets_that_were_overdue_are_not_any_more_when_the_window_begins():
 
 
 def lines_before(made: TicketBatch, day: date) -> pl.DataFrame:
-    lines = raw_lines(made).frame()
+    lines = raw_lines(batch_events(made)).frame()
     return lines.filter(pl.col("day") < day_number(day)).sort("channel", "at", "tie")
 
 
@@ -213,7 +214,9 @@ def test_a_transfer_is_answered_within_five_days_all_the_same(span: Span):
 def test_an_extension_announces_twice_the_term_of_its_day_and_comes_in_time(span: Span):
     made = tickets(span)
     lines = [
-        json.loads(line) for line in raw_lines(made).frame()["line"] if '"TERM_EXTENDED"' in line
+        json.loads(line)
+        for line in raw_lines(batch_events(made)).frame()["line"]
+        if '"TERM_EXTENDED"' in line
     ]
     announced = {line["ticket_id"]: line["attributes"]["term_business_days"] for line in lines}
     ids = made.frame["ticket_id"]

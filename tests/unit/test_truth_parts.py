@@ -21,7 +21,7 @@ def ledger(days_per_chunk: int, workers: int = 1) -> list[TruthPart]:
     run = scenario(date_min=DATES[0], date_max=DATES[1], volume_scale=VOLUME)
     first, last = (date.fromisoformat(text) for text in DATES)
     generated = generate_objects(run, first, last, days_per_chunk, workers)
-    return [part for _, parts in generated for part in parts]
+    return [part for _, parts, _ in generated for part in parts]
 
 
 def tickets() -> pl.DataFrame:
@@ -54,7 +54,7 @@ def test_two_processes_make_the_same_parts():
 
 def test_no_more_than_a_part_is_held(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(truth, "PART_ROWS", 40)
-    cutter, rows = PartCutter(), tickets()
+    cutter, rows = PartCutter("ground_truth"), tickets()
     taken = 0
     for start in range(0, len(rows), 25):
         taken += sum(len(part.rows) for part in cutter.add(rows.slice(start, 25)))
@@ -63,7 +63,7 @@ def test_no_more_than_a_part_is_held(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_ledger_without_tickets_has_no_parts():
-    cutter = PartCutter()
+    cutter = PartCutter("ground_truth")
     assert cutter.add(tickets().clear()) == []
     assert cutter.finish() == []
 

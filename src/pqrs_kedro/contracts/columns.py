@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pqrs_kedro.domain.channels import CHANNEL_IDS
+from pqrs_kedro.domain.defects import BRONZE_OUTCOMES, DEFECT_LABELS, EFFECTS
 from pqrs_kedro.domain.statuses import RESOLUTION_CODES, STATUS_IDS
 
 EVENT_TYPES: Final = ("STATUS", "MESSAGE", "TERM_EXTENDED")
@@ -21,13 +22,37 @@ UNKNOWN_REGION: Final = "Sin dato"
 AGE_BUCKETS: Final = ("0-5", "6-10", "11-15", "16-30", ">30")
 CHECK_RESULTS: Final = ("pass", "fail")
 GEOMETRY_KINDS: Final = ("voronoi_approx", "user")
+# Why a raw line is no event.
 QUARANTINE_REASONS: Final = (
     "invalid_utf8",
     "invalid_json",
+    "several_objects",
     "not_an_object",
+    "duplicate_key",
+    "wrong_type",
     "missing_field",
     "unknown_value",
     "invalid_value",
+)
+# Why an accepted event, or a whole ticket, cannot be curated.
+REJECTION_REASONS: Final = (
+    "conflicting_duplicate",
+    "orphan_event",
+    "before_reception",
+    "no_reception",
+    "unknown_pqrs_type",
+    "forbidden_transition",
+    "broken_chain",
+    "too_many_loops",
+)
+REJECTION_SCOPES: Final = ("ticket", "event")
+# What ingestion repairs in a line, as it can be done without a guess.
+REPAIRS: Final = (
+    "byte_order_mark",
+    "dane_without_zero",
+    "other_utc_offset",
+    "mixed_precision",
+    "nul_in_text",
 )
 
 
@@ -57,7 +82,13 @@ _IDENTITY = (
     Column("message_id", "string", "Message identifier: event id and ordinal in the event."),
     Column("attachment_id", "string", "Attachment identifier: event id and ordinal in the event."),
     Column("source_object", "string", "Raw object the line came from: its path without run_id."),
-    Column("line_number", "int64", "Line of the raw object, from 1.", unit="line"),
+    Column(
+        "line_number",
+        "int64",
+        "Line of the raw object, from 1; null in the ledger of defects if it is unobserved.",
+        unit="line",
+        nullable=True,
+    ),
 )
 _EVENTS = (
     Column("event_type", "string", "Kind of event.", allowed=EVENT_TYPES),
@@ -91,13 +122,44 @@ _EVENTS = (
         nullable=True,
         source="CPACA art. 14",
     ),
+    Column(
+        "repairs",
+        "texts",
+        "What was repaired in the line; null for nothing.",
+        nullable=True,
+        allowed=REPAIRS,
+    ),
+    Column(
+        "unknown_fields",
+        "texts",
+        "Paths of fields of the line that no contract knows, in order; null for none.",
+        nullable=True,
+    ),
+    Column(
+        "filed_late_days",
+        "int64",
+        "Days from the event's local day to the day that the line is filed under.",
+        unit="days",
+        nullable=True,
+    ),
     Column("messages", "messages", "Texts exchanged in the event, in order.", nullable=True),
     Column("attachments", "attachments", "Files that came with the event.", nullable=True),
     Column(
         "event_number", "int64", "Position of the event in its ticket by (ts, event_id), from 1."
     ),
-    Column("reason", "string", "Why the line was rejected.", allowed=QUARANTINE_REASONS),
-    Column("detail", "string", "Field and value that were rejected.", nullable=True),
+    Column(
+        "scope",
+        "string",
+        "What was rejected: a whole ticket, or one event.",
+        allowed=REJECTION_SCOPES,
+    ),
+    Column(
+        "reason",
+        "string",
+        "Why the line, event or ticket was rejected.",
+        allowed=(*QUARANTINE_REASONS, *REJECTION_REASONS),
+    ),
+    Column("detail", "string", "Field or value that was rejected.", nullable=True),
     Column("line", "binary", "The rejected line's original bytes, without its line feed."),
 )
 _TICKETS = (
@@ -110,6 +172,12 @@ _TICKETS = (
         "current_status", "string", "Status after the last event observed.", None, False, STATUS_IDS
     ),
     Column("geo_id", "string", "Municipality of the petitioner (dim_geo).", nullable=True),
+    Column(
+        "unknown_dane_code",
+        "string",
+        "Municipality code as given, where dim_geo does not have it; null otherwise.",
+        nullable=True,
+    ),
     Column(
         "sla_due_at",
         "timestamp",
@@ -316,6 +384,42 @@ _TRUTH = (
         "defects",
         "string",
         "Labels of defects put into the ticket's raw lines, in order, joined by ','; null: none.",
+        nullable=True,
+    ),
+    Column("label", "string", "Class of the defect.", allowed=DEFECT_LABELS),
+    Column(
+        "is_added",
+        "bool",
+        "The line is one more; otherwise it stands in place of the clean line, or was moved.",
+    ),
+    Column(
+        "field",
+        "string",
+        "What of the line was changed, as a path; null where that is no field.",
+        nullable=True,
+    ),
+    Column(
+        "bronze_outcome",
+        "string",
+        "What ingestion must make of the line.",
+        allowed=BRONZE_OUTCOMES,
+    ),
+    Column(
+        "bronze_reason",
+        "string",
+        "Reason of the quarantine that the line must go to; null for none.",
+        nullable=True,
+    ),
+    Column(
+        "effect",
+        "string",
+        "What is left of the ticket in silver: as without the defect, altered, or lost.",
+        allowed=EFFECTS,
+    ),
+    Column(
+        "clean_line",
+        "binary",
+        "The line as it is without the defect, without its line feed; null for an added one.",
         nullable=True,
     ),
 )

@@ -35,6 +35,7 @@ ARROW_TYPES: Final[dict[str, pa.DataType]] = {
     "bool": pa.bool_(),
     "date": pa.date32(),
     "timestamp": pa.timestamp("us", tz="UTC"),
+    "texts": pa.list_(pa.string()),
     "instants": pa.list_(pa.timestamp("us", tz="UTC")),
     "messages": pa.list_(MESSAGE_TYPE),
     "attachments": pa.list_(ATTACHMENT_TYPE),
@@ -71,7 +72,8 @@ def _check_column(table: Table, name: str, values: pa.Array) -> None:
         raise ContractError(f"{table.name}.{name}: {values.null_count} null values; none allowed")
     allowed = COLUMNS[name].allowed
     if allowed is not None:
-        _check_allowed(f"{table.name}.{name}", values, allowed)
+        found = values.flatten() if pa.types.is_list(values.type) else values
+        _check_allowed(f"{table.name}.{name}", found, allowed)
     if COLUMNS[name].type == "geometry":
         _check_geometry(f"{table.name}.{name}", values)
     if name == "messages":

@@ -57,6 +57,8 @@ class Table:
 
 _TYPE_KEY = ("pqrs_type", "dim_pqrs_type", "type_id")
 _TICKET_KEY = ("ticket_id", "silver_tickets", "ticket_id")
+# Where a row comes from: its raw line; a ticket that of its reception.
+_LINE: Final = ("source_object", "line_number")
 _BY_DAY: Final = ("day",)
 _BY_MONTH: Final = ("month",)
 
@@ -88,7 +90,12 @@ _BRONZE = (
             "attachments",
             "source_object",
             "line_number",
+            "filed_late_days",
+            "repairs",
+            "unknown_fields",
         ),
+        required=("filed_late_days",),
+        added=("filed_late_days", "repairs", "unknown_fields"),
         invariant="raw lines = bronze rows + quarantined lines + blank lines, per object",
     ),
     Table(
@@ -130,7 +137,11 @@ _SILVER = (
             "resolution_code",
             "cited_external_id",
             "is_breached",
+            "unknown_dane_code",
+            "source_object",
+            "line_number",
         ),
+        added=("unknown_dane_code", *_LINE),
         foreign_keys=(
             ("source_channel", "dim_channel", "channel_id"),
             _TYPE_KEY,
@@ -156,7 +167,10 @@ _SILVER = (
             "author_kind",
             "subject",
             "event_id",
+            "source_object",
+            "line_number",
         ),
+        added=_LINE,
         foreign_keys=(_TICKET_KEY,),
         invariant="author_kind = 'citizen' exactly when role = 'citizen'",
     ),
@@ -177,7 +191,10 @@ _SILVER = (
             "actor_role",
             "event_number",
             "resolution_code",
+            "source_object",
+            "line_number",
         ),
+        added=_LINE,
         foreign_keys=(
             _TICKET_KEY,
             ("status_from", "dim_status", "status_id"),
@@ -201,7 +218,10 @@ _SILVER = (
             "source_channel",
             "file_name",
             "event_id",
+            "source_object",
+            "line_number",
         ),
+        added=_LINE,
         foreign_keys=(_TICKET_KEY, ("source_channel", "dim_channel", "channel_id")),
         invariant="size_kb >= 0",
     ),
@@ -236,6 +256,23 @@ _SILVER = (
         ),
         foreign_keys=(_TICKET_KEY, _TYPE_KEY),
         invariant="is_late exactly when stop_day > due_day",
+    ),
+    Table(
+        name="quarantine_silver",
+        layer="silver",
+        path="quarantine/silver",
+        grain="one row per accepted event that is not curated, and one per ticket that is not",
+        primary_key=("scope", "source_object", "line_number"),
+        columns=(
+            "scope",
+            "reason",
+            "detail",
+            "ticket_id",
+            "event_id",
+            "source_object",
+            "line_number",
+        ),
+        invariant="distinct accepted events = curated events + rows of scope 'event'",
     ),
 )
 
@@ -439,6 +476,30 @@ _TRUTH = (
             "defects",
         ),
         invariant="as many instants as statuses in the variant; late exactly when the ratio > 1",
+    ),
+    Table(
+        name="ground_truth_defects",
+        layer=TRUTH,
+        path="ground_truth_defects",
+        grain="one row per raw line that a defect changed, moved or added; month= is that of day",
+        primary_key=("event_id",),
+        partitions=_BY_MONTH,
+        order=("day", "source", "line_number"),
+        columns=(
+            "event_id",
+            "ticket_id",
+            "label",
+            "source",
+            "day",
+            "line_number",
+            "is_added",
+            "field",
+            "bronze_outcome",
+            "bronze_reason",
+            "effect",
+            "clean_line",
+        ),
+        invariant="line_number is null exactly when bronze_outcome is unobserved",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""The ledger of the truth as a Kedro dataset: parts in, Parquet objects beside the manifest out."""
+"""A ledger of the truth as a Kedro dataset: parts in, Parquet objects beside the manifest out."""
 
 from datetime import UTC, date, datetime
 
@@ -10,7 +10,7 @@ from pqrs_kedro.pipelines.synthesis.truth import TruthPart
 
 
 class GroundTruth(LakeTable):
-    """What the generator decided of each ticket of one run.
+    """What the generator decided of each ticket of one run, or of each defective line.
 
     `save` takes complete parts, list by list, and creates an object for each. `load` is that of any
     lake table; no node may use it.

@@ -105,6 +105,11 @@ class LakeTable(AbstractDataset[ibis.Table | pa.Table, ibis.Table]):
 
     def _as_loaded(self, rows: ibis.Table) -> ibis.Table:
         schema = self._loaded_schema()
+        for name in self._table.added:
+            # Objects of an earlier contract version lack the column.
+            if name not in rows.columns:
+                kind = ibis.Schema.from_pyarrow(schema)[name]
+                rows = rows.mutate(**{name: ibis.null(kind)})
         instants = [f.name for f in schema if pa.types.is_timestamp(f.type)]
         rows = rows.mutate(**{name: rows[name].cast("timestamp(6)") for name in instants})
         if "day" in self._table.partitions:

@@ -1,8 +1,9 @@
 """The raw layer of one run as a Kedro dataset: JSON Lines objects in, numbered lines out.
 
 Saving takes complete raw objects, list by list, and creates each one. Loading splits the bytes at
-line feeds itself, object by object, and parses with one `json_transform`: DuckDB's own readers lose
-blank lines, byte order marks and invalid UTF-8, and line numbers from a parallel reader are wrong.
+line feeds itself, object by object: DuckDB's own readers lose blank lines, byte order marks and
+invalid UTF-8, and line numbers from a parallel reader are wrong. Lines of the canonical form are
+parsed with one `json_transform`; the few others are read one by one, exactly.
 """
 
 import json
@@ -16,10 +17,12 @@ import pyarrow as pa
 from kedro.io.core import AbstractDataset, DatasetError
 from kedro_datasets._typing import JSONPreview
 
-from pqrs_kedro.contracts.raw import RAW_EVENT_STRUCTURE
+from pqrs_kedro.contracts.raw import CANONICAL_PATTERNS, RAW_EVENT_STRUCTURE
+from pqrs_kedro.datasets.raw_line_counts import BLANKS
 from pqrs_kedro.lake.layout import hive_values, logical_key, raw_key, raw_pattern
 from pqrs_kedro.lake.objects import LakeObject, put
 from pqrs_kedro.lake.store import open_store
+from pqrs_kedro.pipelines.ingestion.exact_reading import read_line
 from pqrs_kedro.pipelines.synthesis.raw_objects import RawObject
 from pqrs_kedro.run.engine import ENGINE, EngineSettings
 
@@ -33,27 +36,44 @@ _BATCH_ROWS: Final = 16_384
 _CREATE: Final = """
 CREATE OR REPLACE TABLE raw_lines (
     source_object VARCHAR, source VARCHAR, day DATE, line_number BIGINT, line BLOB,
-    text VARCHAR, event {structure}
+    event {structure}, is_canonical BOOLEAN, reason VARCHAR, detail VARCHAR,
+    repairs VARCHAR[], unknown_fields VARCHAR[]
 )
 """
-# The inner `try` is needed: invalid UTF-8 would fail the whole statement.
-_PARSE: Final = """
-INSERT INTO raw_lines
-SELECT source_object, source, day::DATE, line_number, line,
-       CASE WHEN event IS NULL OR event.event_id IS NULL THEN text END, event
-FROM (
-    SELECT *, try(json_transform(text, $structure)) AS event
-    FROM (SELECT *, try(decode(line)) AS text FROM raw_chunk)
-)
+# The `try` is needed: invalid UTF-8 would fail the whole statement.
+_SORT_OUT: Final = """
+CREATE OR REPLACE TEMP TABLE sorted_lines AS
+SELECT * REPLACE (day::DATE AS day), coalesce({is_canonical}, false) AS is_canonical
+FROM raw_chunk
 """
+_IS_CANONICAL: Final = "regexp_full_match(try(decode(line)), ${channel})"
+_INSERT_CANONICAL: Final = """
+INSERT INTO raw_lines BY NAME
+SELECT *, json_transform(decode(line), $structure) AS event FROM sorted_lines WHERE is_canonical
+"""
+_OTHERS: Final = "SELECT * FROM sorted_lines WHERE NOT is_canonical"
+_INSERT_OTHERS: Final = """
+INSERT INTO raw_lines BY NAME
+SELECT * EXCLUDE (text), json_transform(text, $structure) AS event FROM exact_lines
+"""
+_READ_EXACTLY: Final = pa.schema(
+    [
+        pa.field("text", pa.string()),
+        pa.field("reason", pa.string()),
+        pa.field("detail", pa.string()),
+        pa.field("repairs", pa.list_(pa.string())),
+        pa.field("unknown_fields", pa.list_(pa.string())),
+    ]
+)
 
 
 class RawEvents(AbstractDataset[list[RawObject], ibis.Table]):
     """Raw objects of a run.
 
-    `load` gives an Ibis table with one row per line: source_object, source, day, line_number, line
-    (bytes), text (where the line is no event: the decoded line, null if it is not UTF-8) and event
-    (the parsed structure, null if the line is no JSON).
+    `load` gives an Ibis table with one row per line that is not blank: source_object, source, day,
+    line_number, line (bytes), event (the parsed structure), is_canonical (the line has the form of
+    `contracts.raw`, so that its event has every field in its place and form). Of other lines also:
+    reason and detail where there is no event, repairs and unknown_fields where there is one.
     """
 
     def __init__(
@@ -86,13 +106,9 @@ class RawEvents(AbstractDataset[list[RawObject], ibis.Table]):
     def load(self) -> ibis.Table:
         """All lines of the run, parsed."""
         connection = ENGINE.connect(self._engine)
-        structure = _sql_type(RAW_EVENT_STRUCTURE)
-        connection.raw_sql(_CREATE.format(structure=structure))
-        database = connection.con
+        connection.raw_sql(_CREATE.format(structure=_sql_type(RAW_EVENT_STRUCTURE)))
         for chunk in self._chunks():
-            database.register("raw_chunk", chunk)
-            database.execute(_PARSE, {"structure": json.dumps(RAW_EVENT_STRUCTURE)})
-            database.unregister("raw_chunk")
+            _parse(connection.con, chunk)
         return connection.table("raw_lines")
 
     def _chunks(self) -> Iterator[pa.Table]:
@@ -130,6 +146,51 @@ class RawEvents(AbstractDataset[list[RawObject], ibis.Table]):
         keys = store.glob(raw_pattern(self._run_id))
         lines = store.read(keys[0]).split(b"\n")[:nrows] if keys else []
         return JSONPreview(json.dumps([_shown(line) for line in lines if line]))
+
+
+def _parse(database: Any, chunk: pa.Table) -> None:
+    """Add some lines to the table: the canonical ones by the engine, the others one by one.
+
+    Matching and parsing 84,000 canonical lines takes 0.4 CPU seconds; reading them one by one, 5.
+    """
+    structure = {"structure": json.dumps(RAW_EVENT_STRUCTURE)}
+    channels = "".join(
+        f" WHEN '{name}' THEN {_IS_CANONICAL.format(channel=name)}" for name in CANONICAL_PATTERNS
+    )
+    database.register("raw_chunk", chunk)
+    database.execute(
+        _SORT_OUT.format(is_canonical=f"CASE source{channels} END"), CANONICAL_PATTERNS
+    )
+    database.unregister("raw_chunk")
+    database.execute(_INSERT_CANONICAL, structure)
+    for lines in database.execute(_OTHERS).to_arrow_table().to_batches(_BATCH_ROWS):
+        database.register("exact_lines", _read_exactly(lines))
+        database.execute(_INSERT_OTHERS, structure)
+        database.unregister("exact_lines")
+    database.execute("DROP TABLE sorted_lines")
+
+
+def _read_exactly(lines: pa.RecordBatch) -> pa.Table:
+    """The lines that are not blank, with the JSON of their event or the reason why it is none."""
+    raw = lines["line"].to_pylist()
+    filled = pa.array([bool(line.strip(BLANKS)) for line in raw], pa.bool_())
+    rows = [_exact_row(line) for line in raw if line.strip(BLANKS)]
+    found = pa.Table.from_pylist(rows, schema=_READ_EXACTLY)
+    kept = pa.Table.from_batches([lines.filter(filled)])
+    for name in found.column_names:
+        kept = kept.append_column(name, found[name])
+    return kept
+
+
+def _exact_row(line: bytes) -> dict[str, Any]:
+    reading = read_line(line)
+    return {
+        "text": reading.event and json.dumps(reading.event, ensure_ascii=False),
+        "reason": reading.reason,
+        "detail": reading.detail,
+        "repairs": reading.repairs or None,
+        "unknown_fields": reading.unknown_fields or None,
+    }
 
 
 def _shown(line: bytes) -> Any:

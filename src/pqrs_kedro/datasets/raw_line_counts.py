@@ -14,7 +14,7 @@ from pqrs_kedro.lake.layout import logical_key, raw_pattern
 from pqrs_kedro.lake.store import open_store
 
 _LINE_FEED: Final = 10
-_BLANKS: Final = b" \t\r"
+BLANKS: Final = b" \t\r"
 _SCHEMA: Final = pa.schema(
     [
         pa.field("source_object", pa.string(), nullable=False),
@@ -80,8 +80,8 @@ def count_lines(content: bytes) -> tuple[int, int]:
     starts = np.concatenate([[0], feeds + 1])
     starts = starts[starts < len(octets)]
     # Few lines of JSON begin with a blank: only those are looked at whole.
-    suspects = starts[np.isin(octets[starts], list(_BLANKS + b"\n"))]
-    blank = sum(not _line_at(content, int(start)).strip(_BLANKS) for start in suspects)
+    suspects = starts[np.isin(octets[starts], list(BLANKS + b"\n"))]
+    blank = sum(not _line_at(content, int(start)).strip(BLANKS) for start in suspects)
     return len(starts), blank
 
 

@@ -59,6 +59,7 @@ _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
         "source_object",
         "line_number",
     ),
+    "quarantine_silver": ("source_object", "line_number"),
     "silver_messages": (
         "message_id",
         "ticket_id",
@@ -80,6 +81,9 @@ _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "dim_geo": ("geo_id", "municipio", "department", "region"),
 }
 
+# What runs of an earlier contract version lack: nothing was rejected then.
+_OPTIONAL: Final = ("quarantine_silver",)
+
 Note = Callable[[str], None]
 
 
@@ -97,7 +101,7 @@ def stage_run(
         ObjectChanged: an object has other bytes than when it was written.
     """
     for table, columns in _COLUMNS.items():
-        if table not in run.manifest["paths"]:
+        if table not in (*run.manifest["paths"], *_OPTIONAL):
             raise NotInRun(f"run {run.run_id} has no {table}: a log needs a whole run")
         note(f"reading {table}")
         texts = TEXT_FACTS if with_texts and table == "silver_messages" else ()
@@ -106,8 +110,11 @@ def stage_run(
         connection.create_table(table, schema=ibis.Schema.from_pyarrow(schema), temp=True)
         for rows in _grouped(_batches(store, run, table, schema)):
             _insert(connection, table, rows)
-    status, lines = (connection.table(n) for n in ("silver_status_events", "bronze_pqrs_events"))
-    connection.create_table(OTHER_EVENTS, _first_lines(lines, status), temp=True)
+    status, lines, rejected = (
+        connection.table(name)
+        for name in ("silver_status_events", "bronze_pqrs_events", "quarantine_silver")
+    )
+    connection.create_table(OTHER_EVENTS, _curated_lines(lines, status, rejected), temp=True)
     connection.drop_table("bronze_pqrs_events")
 
 
@@ -145,7 +152,7 @@ def _batches(
 
 def _contents(store: Store, run: CommittedRun, table: str) -> Iterator[bytes]:
     """The objects of a table in key order, read a few ahead."""
-    keys = set(run.manifest["paths"][table])
+    keys = set(run.manifest["paths"].get(table, ()))
     waiting = iter(sorted((item for item in run.objects if item.key in keys), key=_key))
     with ThreadPoolExecutor(_AHEAD) as pool:
         reading = deque(pool.submit(read_object, store, item) for item in islice(waiting, _AHEAD))
@@ -195,9 +202,16 @@ def events_table(connection: ibis.BaseBackend) -> ibis.Table:
     return ibis.union(*(part.select(*names) for part in parts))
 
 
-def _first_lines(lines: ibis.Table, status: ibis.Table) -> ibis.Table:
-    """Events that are no status, once each: of equal ids the first line counts, as in curation."""
-    by_line = ibis.window(group_by="event_id", order_by=["source_object", "line_number"])
-    ranked = lines.mutate(_repeat=ibis.row_number().over(by_line))
-    first = ranked.filter((_._repeat == 0) & _.event_type.isin([TERM_EXTENDED, MESSAGE]))
-    return first.anti_join(status, "event_id")
+def _curated_lines(lines: ibis.Table, status: ibis.Table, rejected: ibis.Table) -> ibis.Table:
+    """Events that are no status, once each, as curation has them: the first line that was filed.
+
+    Those that are rejected, or whose ticket is, are in no log.
+    """
+    others = lines.filter(_.event_type.isin([TERM_EXTENDED, MESSAGE]))
+    others = others.mutate(filed=others.source_object.re_extract("day=([0-9-]+)", 1))
+    for same in (["event_id"], ["ticket_id", "event_type", "ts"]):
+        by_line = ibis.window(group_by=same, order_by=["filed", "source_object", "line_number"])
+        ranked = others.mutate(_repeat=ibis.row_number().over(by_line))
+        others = ranked.filter(_._repeat == 0).drop("_repeat")
+    kept = others.anti_join(rejected, ["source_object", "line_number"])
+    return kept.semi_join(status, "ticket_id").anti_join(status, "event_id").drop("filed")

@@ -15,8 +15,7 @@ from pqrs_kedro.lake.objects import LakeObject
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.run.compare import Difference, compare_objects
 from pqrs_kedro.run.manifest import (
-    LEDGER,
-    RAW,
+    SYNTHESISED,
     CommittedRun,
     Outputs,
     earlier_run,
@@ -167,7 +166,7 @@ def _reproduces(store: Store, run: CommittedRun) -> Criterion:
         differences = compare_objects(other.by_logical_key(), run.by_logical_key())
         return Criterion(5, text, not differences, _verdict(differences, f"run {other.run_id}"))
     paths = run.manifest["paths"]
-    made = {logical_key(key) for name in (RAW, LEDGER) for key in paths.get(name, ())}
+    made = {logical_key(key) for name in SYNTHESISED for key in paths.get(name, ())}
     synthesised = {key: item for key, item in run.by_logical_key().items() if key in made}
     differences = compare_objects(regenerate(run.manifest), synthesised)
     return Criterion(

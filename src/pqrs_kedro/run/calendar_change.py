@@ -25,7 +25,9 @@ from pqrs_kedro.pipelines.curation.nodes import (
     list_business_days,
     order_events,
 )
+from pqrs_kedro.pipelines.curation.rejections import judge_events, reject_tickets
 from pqrs_kedro.pipelines.curation.sla import measure_sla_cycles
+from pqrs_kedro.pipelines.curation.survivors import compare_lines
 from pqrs_kedro.run.engine import ENGINE, EngineSettings
 from pqrs_kedro.run.manifest import CommittedRun, describe_calendar
 from pqrs_kedro.run.regenerate import parameters_of
@@ -214,13 +216,16 @@ def _compare(tables: Mapping[str, ibis.Table], other: RunParameters) -> ibis.Tab
     def computed(name: str, table: ibis.Table | pa.Table) -> ibis.Table:
         return connection.create_table(name, table, temp=True, overwrite=True)
 
-    events = computed("ordered_events", order_events(tables["bronze_pqrs_events"]))
+    types = tables["dim_pqrs_type"]
+    lines = computed("compared_lines", compare_lines(tables["bronze_pqrs_events"]))
+    rejected = computed("rejected_tickets", reject_tickets(lines, types))
+    events = computed("ordered_events", order_events(judge_events(lines, rejected)))
     sides = {
         "old": tables["dim_business_day"],
         "new": computed("other_business_day", list_business_days(other.business_calendar)),
     }
     until = None if other.observe_until is None else other.observe_until.isoformat()
-    observation, types = end_observation(events, until), tables["dim_pqrs_type"]
+    observation = end_observation(events, until)
     cycles = {}
     for side, days in sides.items():
         measured = measure_sla_cycles(events, types, days, other.chosen_profile, observation)

@@ -18,9 +18,11 @@ from pqrs_kedro.parameters import RunParameters, check_run_id
 from pqrs_kedro.parameters_law import CalendarLaw
 from pqrs_kedro.run.identity import Fingerprint, versions
 
-CONTRACT_VERSION = "1.2"
+CONTRACT_VERSION = "1.3"
 RAW = "raw_events"
 LEDGER = "ground_truth"
+DEFECT_LEDGER = "ground_truth_defects"
+SYNTHESISED = (RAW, LEDGER, DEFECT_LEDGER)
 LAYERS = ("raw", "truth", "bronze", "silver", "gold", "quality")
 
 
@@ -108,6 +110,7 @@ def manifest_document(
             "parameters": parameters.data_parameters(),
             "territory": parameters.territory.model_dump(mode="json"),
             "calendar": describe_calendar(parameters.calendar),
+            "defect_profile": parameters.defects.profile,
             "config_hash": fingerprint.config_hash,
             "git_sha": fingerprint.code,
         },

@@ -24,9 +24,12 @@ class Display:
         """Say what is run."""
         until = parameters.observe_until
         observed = f" | observed until {until}" if until is not None else ""
+        chosen = parameters.defects
+        own = " and own rates" if chosen.rates else ""
+        defects = f" | defects {chosen.profile}{own}" if chosen.chosen_rates else ""
         self.console.print(
             f"run {run_id} | seed {parameters.seed} | {parameters.date_min} to "
-            f"{parameters.date_max} | {parameters.profile}{observed}"
+            f"{parameters.date_max} | {parameters.profile}{observed}{defects}"
         )
 
     def running(self, stage: str) -> None:

@@ -23,6 +23,7 @@ from pqrs_kedro.run.engine import ENGINE, load_library
 from pqrs_kedro.run.identity import new_run_id
 from pqrs_kedro.run.manifest import find_manifest
 from pqrs_kedro.run.progress import Display
+from pqrs_kedro.run.quality_gate import QUALITY, refuse_failed_checks
 from pqrs_kedro.run.recorder import RunRecorder
 from pqrs_kedro.run.report import keep_report
 from pqrs_kedro.run.stops import Terminated, stop_signals
@@ -150,6 +151,7 @@ class RunSession(KedroSession):
             # Where a library swallowed the exception, the run ends here, uncommitted.
             if stops:
                 raise stops[0]
+            refuse_failed_checks(store, recorder.outputs().by_dataset.get(QUALITY, ()))
             recorder.finish()
             self.outcome = self._conclude(recorder, store, display, began)
         except (KeyboardInterrupt, Terminated) as stop:

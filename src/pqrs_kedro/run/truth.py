@@ -2,7 +2,7 @@
 
 Where a run has an end of observation, the ledger's instants say what can be known by then. A fact
 that is not settled yet counts as unobserved if silver has of it what can be seen so far; everything
-else must be equal.
+else must be equal. Tickets whose raw lines a defect has altered or taken away are not compared.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,11 +14,12 @@ import ibis
 
 from pqrs_kedro.datasets.ground_truth import GroundTruth
 from pqrs_kedro.datasets.lake_table import LakeTable
+from pqrs_kedro.domain.defects import RECOVERED
 from pqrs_kedro.domain.statuses import CLASSIFIED, RADICATED, REOPENED, RESPONDED
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.pipelines.expressions import end_of_local_day
 from pqrs_kedro.run.engine import ENGINE
-from pqrs_kedro.run.manifest import LEDGER, CommittedRun, RunNotFound
+from pqrs_kedro.run.manifest import DEFECT_LEDGER, LEDGER, CommittedRun, RunNotFound
 
 Tables: TypeAlias = Mapping[str, ibis.Table]
 # Of a row with both sides: whether the fact is settled, and whether silver has what it can have.
@@ -31,12 +32,16 @@ EXAMPLES: Final = 3
 
 @dataclass(frozen=True)
 class FieldAgreement:
-    """Tickets of which one fact is recovered, not settled yet, or not what was decided."""
+    """Tickets of which one fact is recovered, not settled yet, or not what was decided.
+
+    Excused tickets are those that defects keep from being recovered: no fact of theirs is compared.
+    """
 
     field: str
     agree: int
     unobserved: int
     differ: int
+    excused: int
     examples: tuple[dict[str, Any], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -55,18 +60,25 @@ def validate_truth(store: Store, run: CommittedRun) -> list[FieldAgreement]:
     place: dict[str, Any] = {"path": store.location(""), "run_id": run.run_id}
     inputs = run.manifest["inputs"]["parameters"]
     until = inputs["observe_until"] and date.fromisoformat(inputs["observe_until"])
-    ledger = GroundTruth(table=LEDGER, **place)
-    # A run without tickets has a ledger without objects.
-    ledger.saved = True
+    ledgers = [GroundTruth(table=name, **place) for name in (LEDGER, DEFECT_LEDGER)]
+    for ledger in ledgers:
+        # A run without tickets, or without defects, has a ledger without objects.
+        ledger.saved = True
     try:
+        tickets, defects = (ledger.load() for ledger in ledgers)
         silver = {name: LakeTable(table=name, **place).load() for name in SOURCES}
-        return compare_truth(ledger.load(), silver, inputs["profile"]["stop_status"], until)
+        stop_status = inputs["profile"]["stop_status"]
+        return compare_truth(tickets, defects, silver, stop_status, until)
     finally:
         ENGINE.close()
 
 
 def compare_truth(
-    ledger: ibis.Table, silver: Tables, stop_status: str, observe_until: date | None
+    ledger: ibis.Table,
+    defects: ibis.Table,
+    silver: Tables,
+    stop_status: str,
+    observe_until: date | None,
 ) -> list[FieldAgreement]:
     """Agreement of each field; `silver` has the tables of SOURCES.
 
@@ -75,9 +87,17 @@ def compare_truth(
     """
     decided = _observed_so_far(ledger, stop_status, observe_until)
     recovered = _recovered(silver)
-    rows = decided.outer_join(recovered, decided.ticket_id == recovered.found_ticket_id).cache()
+    joined = decided.outer_join(recovered, decided.ticket_id == recovered.found_ticket_id)
+    every = joined.mutate(either_id=ibis.coalesce(joined.ticket_id, joined.found_ticket_id))
+    harmed = defects.filter(defects.effect != RECOVERED).select(either_id="ticket_id").distinct()
+    rows = every.anti_join(harmed, "either_id").cache()
+    excused = _count(every.semi_join(harmed, "either_id"))
     both = rows.filter(rows.ticket_id.notnull() & rows.found_ticket_id.notnull())
-    return [_presence(rows), *_agreements(both)]
+    return [_presence(rows, excused), *_agreements(both, excused)]
+
+
+def _count(rows: ibis.Table) -> int:
+    return int(rows.count().to_pyarrow().as_py())
 
 
 def _observed_so_far(
@@ -195,17 +215,16 @@ _RULES: Final[dict[str, Rule]] = {
 # --- Counting -----------------------------------------------------------------------------------
 
 
-def _presence(rows: ibis.Table) -> FieldAgreement:
+def _presence(rows: ibis.Table, excused: int) -> FieldAgreement:
     one_sided = rows.ticket_id.isnull() | rows.found_ticket_id.isnull()
     lacks = ibis.ifelse(rows.ticket_id.isnull(), "ledger", "silver")
-    ticket = ibis.coalesce(rows.ticket_id, rows.found_ticket_id)
-    examples = rows.filter(one_sided).select(ticket_id=ticket, lacking_in=lacks)
-    differ = int(examples.count().to_pyarrow().as_py())
-    agree = int(rows.count().to_pyarrow().as_py()) - differ
-    return FieldAgreement("ticket_id", agree, 0, differ, _first(examples) if differ else ())
+    examples = rows.filter(one_sided).select(ticket_id=rows.either_id, lacking_in=lacks)
+    differ = _count(examples)
+    shown = _first(examples) if differ else ()
+    return FieldAgreement("ticket_id", _count(rows) - differ, 0, differ, excused, shown)
 
 
-def _agreements(both: ibis.Table) -> list[FieldAgreement]:
+def _agreements(both: ibis.Table, excused: int) -> list[FieldAgreement]:
     """All rules, counted in one query."""
     counted = {}
     for name in _RULES:
@@ -217,7 +236,12 @@ def _agreements(both: ibis.Table) -> list[FieldAgreement]:
     kinds = ("agree", "unobserved", "differ")
     found = {name: {k: int(counts[f"{name}/{k}"] or 0) for k in kinds} for name in _RULES}
     return [
-        FieldAgreement(name, **numbers, examples=_examples(both, name) if numbers["differ"] else ())
+        FieldAgreement(
+            name,
+            **numbers,
+            excused=excused,
+            examples=_examples(both, name) if numbers["differ"] else (),
+        )
         for name, numbers in found.items()
     ]
 

@@ -31,6 +31,8 @@ from pqrs_kedro.pipelines.expressions import (
     local_month,
 )
 
+_LINE = ["source_object", "line_number"]
+
 
 def choose_profile(parameters: dict[str, Any]) -> Profile:
     """The profile whose types, terms and stop status the run is curated by."""
@@ -103,22 +105,19 @@ def list_business_days(calendar: BusinessCalendar) -> pa.Table:
     return pa.table(columns, schema=arrow_schema(TABLES["dim_business_day"]))
 
 
-def order_events(bronze_pqrs_events: ibis.Table) -> ibis.Table:
-    """Events once each, in the order of their ticket, without their messages and files.
+def order_events(judged_events: ibis.Table) -> ibis.Table:
+    """The events that are curated, in the order of their ticket.
 
-    Of several lines with one event_id the first by (source_object, line_number) stays. Added:
-    event_number, from 1 in each ticket; cycle_number, 1 and one more from each REOPENED on.
+    Added: event_number, from 1 in each ticket; cycle_number, 1 and one more from each REOPENED on.
     """
-    events = bronze_pqrs_events.drop("messages", "attachments")
-    by_line = ibis.window(group_by="event_id", order_by=["source_object", "line_number"])
-    repeat = events.mutate(_repeat=ibis.row_number().over(by_line))
-    unique = repeat.filter(_._repeat == 0).drop("_repeat")
+    curated = judged_events.filter(_.is_curated)
+    events = curated.drop("is_repeated", "is_conflicting", "is_curated", "reason")
     in_order = ibis.window(group_by="ticket_id", order_by=["ts", "event_id"])
     up_to_here = ibis.window(
         group_by="ticket_id", order_by=["ts", "event_id"], preceding=None, following=0
     )
     reopened = (_.status_to == "REOPENED").fill_null(False).cast("int64")
-    return unique.mutate(
+    return events.mutate(
         event_number=ibis.row_number().over(in_order).cast("int64") + 1,
         cycle_number=reopened.sum().over(up_to_here).cast("int64") + 1,
     )
@@ -142,11 +141,14 @@ def curate_messages(bronze_pqrs_events: ibis.Table, ordered_events: ibis.Table) 
     """
     speaking = bronze_pqrs_events.filter(_.messages.notnull())
     events = _of_ordered(speaking, ordered_events)
-    spoken = events.select("event_id", "ticket_id", "messages").unnest("messages", offset="ordinal")
+    spoken = events.select("event_id", "ticket_id", *_LINE, "messages").unnest(
+        "messages", offset="ordinal"
+    )
     message = spoken.messages
     return spoken.select(
         "event_id",
         "ticket_id",
+        *_LINE,
         message_id=_numbered(spoken, "-m"),
         ts=message.ts.cast("timestamp(6)"),
         role=ibis.ifelse(message.author_kind == "citizen", "citizen", "agent"),
@@ -161,7 +163,7 @@ def curate_attachments(bronze_pqrs_events: ibis.Table, ordered_events: ibis.Tabl
     """One row per attached file; key attachment_id = event_id and ordinal in the event."""
     with_files = bronze_pqrs_events.filter(_.attachments.length() > 0)
     events = _of_ordered(with_files, ordered_events)
-    attached = events.select("event_id", "ticket_id", "ts", "source", "attachments").unnest(
+    attached = events.select("event_id", "ticket_id", "ts", *_LINE, "source", "attachments").unnest(
         "attachments", offset="ordinal"
     )
     file = attached.attachments
@@ -169,6 +171,7 @@ def curate_attachments(bronze_pqrs_events: ibis.Table, ordered_events: ibis.Tabl
         "event_id",
         "ticket_id",
         "ts",
+        *_LINE,
         attachment_id=_numbered(attached, "-a"),
         file_type=file.file_type,
         size_kb=file.size_kb,
@@ -180,8 +183,7 @@ def curate_attachments(bronze_pqrs_events: ibis.Table, ordered_events: ibis.Tabl
 
 def _of_ordered(bronze: ibis.Table, ordered_events: ibis.Table) -> ibis.Table:
     """The bronze rows that stand for an event, one each."""
-    lines = ordered_events.select("source_object", "line_number")
-    return bronze.semi_join(lines, ["source_object", "line_number"])
+    return bronze.semi_join(ordered_events.select(*_LINE), _LINE)
 
 
 def _numbered(rows: ibis.Table, infix: str) -> ibis.Value:
@@ -195,16 +197,18 @@ def curate_tickets(
     silver_messages: ibis.Table,
     silver_sla_cycles: ibis.Table,
     observation: ibis.Table,
+    dim_geo: ibis.Table,
 ) -> ibis.Table:
     """One row per ticket; key ticket_id.
 
-    Transformations include: instants of the first RECEIVED and RADICATED and of the last RESPONDED
-    and CLOSED; facts of the last RADICATED, CLASSIFIED and RESPONDED event; first message of a
-    human agent; due instant and breach of the last SLA cycle.
+    Transformations include: channel, instant and raw line of RECEIVED; instants of the first
+    RADICATED and of the last RESPONDED and CLOSED; facts of the last RADICATED, CLASSIFIED and
+    RESPONDED event, a municipality that dim_geo does not have apart; first message of a human
+    agent; due instant and breach of the last SLA cycle.
     """
     tickets = _ticket_facts(ordered_events)
     for part in (
-        _last(ordered_events, RADICATED, ["geo_id"]),
+        _places(ordered_events, dim_geo),
         _last(ordered_events, CLASSIFIED, ["pqrs_type", "priority"]),
         _last(ordered_events, RESPONDED, ["resolution_code", "cited_external_id"]),
         _first_responses(silver_messages),
@@ -221,17 +225,29 @@ def curate_tickets(
 
 def _ticket_facts(events: ibis.Table) -> ibis.Table:
     status = events.status_to
+    # A curated ticket has been received once.
+    received = status == RECEIVED
     return events.group_by("ticket_id").aggregate(
         external_id=events.external_id.argmax(
             events.event_number, where=events.external_id.notnull()
         ),
-        source_channel=events.source.min(),
-        created_at=events.ts.min(where=status == RECEIVED),
+        source_channel=events.source.max(where=received),
+        created_at=events.ts.max(where=received),
         radicated_at=events.ts.min(where=status == RADICATED),
         current_status=status.argmax(events.event_number, where=status.notnull()),
         responded_at=events.ts.max(where=status == RESPONDED),
         closed_at=events.ts.max(where=status == CLOSED),
+        **{name: events[name].max(where=received) for name in _LINE},
     )
+
+
+def _places(events: ibis.Table, dim_geo: ibis.Table) -> ibis.Table:
+    """Each ticket's municipality; a code that is none of them as unknown_dane_code."""
+    given = _last(events, RADICATED, ["geo_id"])
+    known = dim_geo.select(known_id="geo_id")
+    joined = given.left_join(known, given.geo_id == known.known_id)
+    unknown = ibis.cases((joined.known_id.isnull(), joined.geo_id))
+    return joined.select("ticket_id", geo_id=joined.known_id, unknown_dane_code=unknown)
 
 
 def _last(events: ibis.Table, status: str, columns: list[str]) -> ibis.Table:

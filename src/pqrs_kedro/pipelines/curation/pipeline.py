@@ -13,13 +13,19 @@ from pqrs_kedro.pipelines.curation.nodes import (
     list_dimensions,
     order_events,
 )
+from pqrs_kedro.pipelines.curation.rejections import (
+    judge_events,
+    quarantine_events,
+    reject_tickets,
+)
 from pqrs_kedro.pipelines.curation.sla import measure_sla_cycles
+from pqrs_kedro.pipelines.curation.survivors import compare_lines
 
 DIMENSIONS = ["dim_channel", "dim_pqrs_type", "dim_status", "dim_geo", "dim_business_day"]
 
 
 def create_pipeline() -> Pipeline:
-    """Dimensions, then the entities rebuilt from events, then SLA cycles and tickets."""
+    """Dimensions; every event once and judged; entities from events; SLA cycles and tickets."""
     return pipeline(
         [
             node(choose_profile, "parameters", "profile", name="choose_profile"),
@@ -30,7 +36,26 @@ def create_pipeline() -> Pipeline:
                 DIMENSIONS,
                 name="list_dimensions",
             ),
-            node(order_events, "bronze_pqrs_events", "ordered_events", name="order_events"),
+            node(compare_lines, "bronze_pqrs_events", "compared_lines", name="compare_lines"),
+            node(
+                reject_tickets,
+                ["compared_lines", "dim_pqrs_type"],
+                "rejected_tickets",
+                name="reject_tickets",
+            ),
+            node(
+                judge_events,
+                ["compared_lines", "rejected_tickets"],
+                "judged_events",
+                name="judge_events",
+            ),
+            node(
+                quarantine_events,
+                ["judged_events", "rejected_tickets"],
+                "quarantine_silver",
+                name="quarantine_events",
+            ),
+            node(order_events, "judged_events", "ordered_events", name="order_events"),
             node(
                 end_observation,
                 ["ordered_events", "params:observe_until"],
@@ -63,7 +88,13 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 curate_tickets,
-                ["ordered_events", "silver_messages", "silver_sla_cycles", "observation"],
+                [
+                    "ordered_events",
+                    "silver_messages",
+                    "silver_sla_cycles",
+                    "observation",
+                    "dim_geo",
+                ],
                 "silver_tickets",
                 name="curate_tickets",
             ),

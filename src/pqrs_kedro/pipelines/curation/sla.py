@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import ibis
 from ibis import _
 
-from pqrs_kedro.domain.statuses import ON_HOLD, RADICATED, REOPENED
+from pqrs_kedro.domain.statuses import CLASSIFIED, ON_HOLD, RADICATED, REOPENED
 from pqrs_kedro.domain.terms import EXTENSION_FACTOR
 from pqrs_kedro.parameters import Profile
 from pqrs_kedro.parameters_law import SpecialTerms
@@ -55,7 +55,7 @@ def _cycles(events: ibis.Table, stop_status: str) -> ibis.Table:
 
 def _with_term(cycles: ibis.Table, events: ibis.Table, types: ibis.Table) -> ibis.Table:
     """Add the type of the ticket's last classification and its term; untyped tickets have none."""
-    classified = events.filter(events.pqrs_type.notnull())
+    classified = events.filter(events.status_to == CLASSIFIED)
     last = classified.group_by("ticket_id").aggregate(
         pqrs_type=classified.pqrs_type.argmax(classified.event_number)
     )

@@ -1,7 +1,10 @@
-"""Raw lines to bronze: every line becomes a bronze row, a quarantined line, or counts as blank.
+"""Raw lines to bronze: every line becomes a bronze row or a quarantined line, or is blank.
 
 Ibis expressions only: the same functions run on another engine.
 """
+
+from collections.abc import Callable
+from typing import TypeAlias
 
 import ibis
 from ibis import _
@@ -15,37 +18,52 @@ from pqrs_kedro.contracts.raw import (
     TYPE_PATTERN,
     UUID_PATTERN,
 )
+from pqrs_kedro.domain.calendar import FIRST_DAY, LAST_DAY
 from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.domain.statuses import RESOLUTION_CODES, STATUS_IDS
+from pqrs_kedro.pipelines.expressions import local_day
 
 _INSTANT = "timestamp(6)"
-_BLANK = r"^[ \t\r]*$"
-_JSON_NULL = r"^[ \t\r]*null[ \t\r]*$"
+# A reason, the field that it is about, and whether it holds.
+Rule: TypeAlias = tuple[str, str, ibis.Value]
 
 
 def judge_lines(raw_events: ibis.Table) -> ibis.Table:
     """Raw lines with a verdict: reason and detail of rejection, null for well-formed events.
 
-    Grain: one row per line that is not blank. Reasons: the line is no UTF-8, no JSON or no object;
-    a required field is missing; a code is unknown; an identifier or instant is malformed; a
-    message or file lacks its parts.
+    Grain: one row per line that is not blank. Reasons: the line was rejected when it was read; a
+    required field is missing; a code is unknown; an identifier or instant is malformed; a message
+    or file lacks its parts. A canonical line has its fields and their forms; only what a form
+    cannot say is judged of it.
     """
     event = raw_events.event
-    reason, detail = _verdict(raw_events)
-    judged = raw_events.mutate(reason=reason, detail=detail)
-    blank = event.isnull() & raw_events.text.notnull() & raw_events.text.re_search(_BLANK)
-    return judged.filter(~blank)
+    forms = [*_missing(event), *_unknown(event), *_malformed(event)]
+    facts = _facts(raw_events)
+    return raw_events.mutate(
+        reason=ibis.ifelse(
+            raw_events.is_canonical,
+            _first(facts, lambda rule: rule[0]),
+            ibis.coalesce(raw_events.reason, _first([*forms, *facts], lambda rule: rule[0])),
+        ),
+        detail=ibis.cases(
+            (raw_events.is_canonical, _first(facts, lambda rule: rule[1])),
+            (raw_events.reason.notnull(), raw_events.detail),
+            else_=_first([*forms, *facts], lambda rule: rule[1]),
+        ),
+    )
 
 
-def _verdict(raw: ibis.Table) -> tuple[ibis.Value, ibis.Value]:
-    event, attributes = raw.event, raw.event.attributes
-    unreadable = [
-        (event.event_id.isnull() & raw.text.isnull() & event.isnull(), "invalid_utf8", None),
-        (event.isnull() & raw.text.re_search(_JSON_NULL), "not_an_object", None),
-        (event.isnull(), "invalid_json", None),
-        (event.event_id.isnull() & ~raw.text.re_search(r"^\s*\{"), "not_an_object", None),
-    ]
-    missing = [(_blank_text(event[name]), "missing_field", name) for name in REQUIRED_FIELDS]
+def _first(rules: list[Rule], said: Callable[[Rule], str]) -> ibis.Value:
+    """What the first rule that holds says."""
+    return ibis.cases(*((rule[2].fill_null(False), ibis.literal(said(rule))) for rule in rules))
+
+
+def _missing(event: ibis.Value) -> list[Rule]:
+    return [("missing_field", name, _blank_text(event[name])) for name in REQUIRED_FIELDS]
+
+
+def _unknown(event: ibis.Value) -> list[Rule]:
+    attributes = event.attributes
     codes = [
         ("source", event.source, CHANNEL_IDS),
         ("event_type", event.event_type, EVENT_TYPES),
@@ -55,29 +73,36 @@ def _verdict(raw: ibis.Table) -> tuple[ibis.Value, ibis.Value]:
         ("attributes.priority", attributes.priority, PRIORITIES),
         ("attributes.resolution_code", attributes.resolution_code, RESOLUTION_CODES),
     ]
-    unknown = [
-        (value.notnull() & ~value.isin(allowed), "unknown_value", name)
+    return [
+        ("unknown_value", name, value.notnull() & ~value.isin(allowed))
         for name, value, allowed in codes
     ]
-    malformed = [
-        (~event.event_id.re_search(UUID_PATTERN), "invalid_value", "event_id"),
-        (~event.ticket_id.re_search(UUID_PATTERN), "invalid_value", "ticket_id"),
-        (_instant(event.ts).isnull(), "invalid_value", "ts"),
-        (~event.external_id.re_search(RADICADO_PATTERN), "invalid_value", "external_id"),
-        (~attributes.dane_code.re_search(DANE_PATTERN), "invalid_value", "attributes.dane_code"),
-        (~attributes.pqrs_type.re_search(TYPE_PATTERN), "invalid_value", "attributes.pqrs_type"),
-        (event.source != raw.source, "invalid_value", "source"),
-        ((event.event_type == "STATUS") & event.status_to.isnull(), "missing_field", "status_to"),
-        (_has_broken_turns(event.payload), "invalid_value", "payload"),
-        (_has_broken_files(event.payload), "invalid_value", "payload"),
-        (_speaks_as_system(event), "invalid_value", "actor_role"),
+
+
+def _malformed(event: ibis.Value) -> list[Rule]:
+    attributes = event.attributes
+    forms = [
+        ("event_id", event.event_id, UUID_PATTERN),
+        ("ticket_id", event.ticket_id, UUID_PATTERN),
+        ("external_id", event.external_id, RADICADO_PATTERN),
+        ("attributes.dane_code", attributes.dane_code, DANE_PATTERN),
+        ("attributes.pqrs_type", attributes.pqrs_type, TYPE_PATTERN),
     ]
-    rules = [*unreadable, *missing, *unknown, *malformed]
-    reason = ibis.cases(*((test.fill_null(False), why) for test, why, __ in rules))
-    detail = ibis.cases(
-        *((test.fill_null(False), ibis.literal(name, "string")) for test, __, name in rules)
-    )
-    return reason, detail
+    return [("invalid_value", name, ~value.re_search(pattern)) for name, value, pattern in forms]
+
+
+def _facts(raw: ibis.Table) -> list[Rule]:
+    """What no form can say: dates of the calendar, and fields that must fit together."""
+    event = raw.event
+    no_status = (event.event_type == "STATUS") & event.status_to.isnull()
+    return [
+        ("invalid_value", "ts", _instant(event.ts).isnull()),
+        ("invalid_value", "source", event.source != raw.source),
+        ("missing_field", "status_to", no_status),
+        ("invalid_value", "payload", _has_broken_turns(event.payload)),
+        ("invalid_value", "payload", _has_broken_files(event.payload)),
+        ("invalid_value", "actor_role", _speaks_as_system(event)),
+    ]
 
 
 def _blank_text(value: ibis.Value) -> ibis.Value:
@@ -85,9 +110,11 @@ def _blank_text(value: ibis.Value) -> ibis.Value:
 
 
 def _instant(text: ibis.Value) -> ibis.Value:
-    """A UTC instant of the contract's exact form; null for anything else."""
+    """A UTC instant of the contract's exact form, within the calendar; null for anything else."""
     well_formed = text.re_search(TIMESTAMP_PATTERN)
-    return ibis.cases((well_formed, text.substr(0, 26).try_cast(_INSTANT)))
+    instant = text.substr(0, 26).try_cast(_INSTANT)
+    counted = local_day(instant).between(FIRST_DAY, LAST_DAY)
+    return ibis.cases((well_formed & counted, instant))
 
 
 def _has_broken_turns(payload: ibis.Value) -> ibis.Value:
@@ -105,12 +132,16 @@ def _has_broken_turns(payload: ibis.Value) -> ibis.Value:
 
 def _has_broken_files(payload: ibis.Value) -> ibis.Value:
     files = payload.attachments.filter(
-        lambda file: file.isnull() | file["file_name"].isnull() | file["size_kb"].isnull()
+        lambda file: file.isnull() | file["file_name"].isnull() | _is_no_size(file["size_kb"])
     )
     documents = payload.documentos.filter(
-        lambda file: file.isnull() | file["nombre"].isnull() | file["tamanoKb"].isnull()
+        lambda file: file.isnull() | file["nombre"].isnull() | _is_no_size(file["tamanoKb"])
     )
     return files.length().fill_null(0) + documents.length().fill_null(0) > 0
+
+
+def _is_no_size(size_kb: ibis.Value) -> ibis.Value:
+    return size_kb.isnull() | (size_kb < 0)
 
 
 def _speaks_as_system(event: ibis.Value) -> ibis.Value:
@@ -147,6 +178,9 @@ def select_bronze_events(judged_lines: ibis.Table) -> ibis.Table:
         attachments=_attachments(accepted),
         source_object=accepted.source_object,
         line_number=accepted.line_number,
+        filed_late_days=accepted.day.delta(local_day(_instant(event.ts)), unit="day"),
+        repairs=accepted.repairs,
+        unknown_fields=accepted.unknown_fields,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import ibis
 
-from pqrs_kedro.pipelines.reporting.checks import Check, conserved, fetch
+from pqrs_kedro.pipelines.reporting.checks import WARN, Check, conserved, fetch
 from pqrs_kedro.pipelines.reporting.nodes import BREACH_RATE, TOTAL
 
 _SUMMARY: Final = "gold_run_summary"
@@ -43,8 +43,8 @@ def _check_band(total: dict[str, Any]) -> Iterator[Check]:
     }
     least = rate is None or rate >= lower
     most = rate is None or rate <= upper
-    yield Check(_SUMMARY, "breach_rate_at_least", least, rate, lower, details)
-    yield Check(_SUMMARY, "breach_rate_at_most", most, rate, upper, details)
+    yield Check(_SUMMARY, "breach_rate_at_least", least, rate, lower, details, WARN, "%")
+    yield Check(_SUMMARY, "breach_rate_at_most", most, rate, upper, details, WARN, "%")
 
 
 def tolerance_pct(requested_pct: float, due: int) -> float:

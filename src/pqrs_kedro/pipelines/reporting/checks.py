@@ -14,6 +14,8 @@ from pqrs_kedro.contracts.tables import TABLES
 Tables: TypeAlias = Mapping[str, ibis.Table]
 Rule: TypeAlias = Callable[[ibis.Table], ibis.Value]
 
+ERROR: Final = "error"
+WARN: Final = "warn"
 # Offenders that a failed check names, the first in the order of their key.
 EXAMPLES: Final = 3
 
@@ -22,7 +24,8 @@ EXAMPLES: Final = 3
 class Check:
     """The outcome of one check: a row of data_quality.
 
-    `value` and `threshold` have the unit of the check; `details` are plain JSON values.
+    `value` and `threshold` have the unit of the check; `details` are plain JSON values. An error
+    stops the run before it is committed; a warning stops nothing.
     """
 
     dataset: str
@@ -31,10 +34,13 @@ class Check:
     value: float | None
     threshold: float | None
     details: dict[str, Any] = field(default_factory=dict)
+    severity: str = ERROR
+    unit: str = "rows"
 
     def as_row(self) -> dict[str, Any]:
         """The row, with its details as JSON text that is equal for equal details."""
-        text = json.dumps(self.details, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        details = {**self.details, "severity": self.severity, "unit": self.unit}
+        text = json.dumps(details, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return {
             "dataset": self.dataset,
             "check_name": self.name,
@@ -54,11 +60,16 @@ def as_table(checks: Iterable[Check]) -> pa.Table:
 
 
 def none_broken(
-    dataset: str, name: str, checked: int, broken: int, examples: list[dict[str, Any]]
+    dataset: str,
+    name: str,
+    checked: int,
+    broken: int,
+    examples: list[dict[str, Any]],
+    unit: str = "rows",
 ) -> Check:
     """A rule that no row may break; the value is the number of rows that do."""
-    details = {"checked": checked, "examples": examples}
-    return Check(dataset, name, broken == 0, broken, 0, details)
+    details = {"checked": checked, "failed_rows": broken, "examples": examples}
+    return Check(dataset, name, broken == 0, broken, 0, details, unit=unit)
 
 
 def conserved(dataset: str, name: str, found: int, expected: int, **facts: int) -> Check:

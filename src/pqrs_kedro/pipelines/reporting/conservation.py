@@ -9,6 +9,7 @@ import pyarrow as pa
 from ibis import _
 
 from pqrs_kedro.domain.statuses import CLOSED, RECEIVED, REOPENED
+from pqrs_kedro.pipelines.curation.survivors import count_once, rank_lines
 from pqrs_kedro.pipelines.expressions import local_day
 from pqrs_kedro.pipelines.reporting.checks import (
     EXAMPLES,
@@ -16,16 +17,14 @@ from pqrs_kedro.pipelines.reporting.checks import (
     Tables,
     conserved,
     fetch,
+    first_rows,
     none_broken,
 )
 from pqrs_kedro.pipelines.reporting.measures import Measures
 
-# Raw data is generated well-formed: a line in quarantine is a fact that the curated tables lack.
-QUARANTINED_PCT: Final = 0.0
-
+_LINE: Final = ["source_object", "line_number"]
 # Dataset, check, measure of the dataset, and the table and measure that it must equal.
 _EQUAL: Final = (
-    ("silver_tickets", "rows_from_bronze", "rows", "bronze_pqrs_events", "tickets"),
     ("silver_sla_cycles", "cycles_of_tickets", "rows", "silver_tickets", "cycles"),
     ("gold_run_summary", "counts_the_unclassified", "unclassified", "silver_tickets",
      "unclassified"),
@@ -37,11 +36,13 @@ _EQUAL: Final = (
 
 
 def check_conservation(
-    raw_line_counts: pa.Table, tables: Tables, measures: Measures
+    raw_line_counts: pa.Table, tables: Tables, measures: Measures, first_lines: ibis.Table
 ) -> Iterator[Check]:
     """Raw lines, events, entities and measures, stage by stage."""
     yield from _check_lines(raw_line_counts, tables)
-    yield from _check_events(tables["bronze_pqrs_events"], measures)
+    yield from _check_entities(tables, measures, first_lines)
+    yield _check_accounts(tables, measures, first_lines)
+    yield _check_rejected_lines(tables, measures)
     for name, check, measured, other, expected in _EQUAL:
         yield conserved(name, check, measures[name][measured], measures[other][expected])
     yield from _check_received_and_answered(measures)
@@ -68,12 +69,9 @@ def _check_lines(raw_line_counts: pa.Table, tables: Tables) -> Iterator[Check]:
         }
         for key in wrong[:EXAMPLES]
     ]
-    yield none_broken("raw_events", "lines_accounted_for", len(objects), len(wrong), examples)
-    filled = lines.total() - blank.total()
-    share = round(100 * rejected.total() / filled, 6) if filled else 0.0
-    details = {"lines": filled, "quarantined": rejected.total()}
-    passed = share <= QUARANTINED_PCT
-    yield Check("quarantine_raw_lines", "quarantined_pct", passed, share, QUARANTINED_PCT, details)
+    yield none_broken(
+        "raw_events", "lines_accounted_for", len(objects), len(wrong), examples, unit="objects"
+    )
 
 
 def _rows_by_object(table: ibis.Table) -> Counter[str]:
@@ -81,32 +79,67 @@ def _rows_by_object(table: ibis.Table) -> Counter[str]:
     return Counter({row["source_object"]: row["rows"] for row in rows})
 
 
-def _check_events(bronze: ibis.Table, measures: Measures) -> Iterator[Check]:
-    """Events, messages and files in bronze, each event once, against silver.
+def find_first_lines(bronze: ibis.Table) -> ibis.Table:
+    """The bronze rows that count, one per event, with the number of their messages and files."""
+    lines = bronze.select(
+        *_LINE, "day", "event_id", "ticket_id", "event_type", "ts", "status_to",
+        messages=bronze.messages.length().fill_null(0),
+        attachments=bronze.attachments.length().fill_null(0),
+    )  # fmt: skip
+    return count_once(rank_lines(lines))
 
-    Of several lines with one event_id the first by (source_object, line_number) counts.
+
+def _check_entities(tables: Tables, measures: Measures, first_lines: ibis.Table) -> Iterator[Check]:
+    """Tickets, events, messages and files in bronze, each event once, against silver.
+
+    Events that are in quarantine are left out.
     """
-    line = ibis.struct({"object": bronze.source_object, "line": bronze.line_number})
-    content = ibis.struct(
-        {
-            "status": (bronze.event_type == "STATUS").cast("int64"),
-            "messages": bronze.messages.length().fill_null(0),
-            "attachments": bronze.attachments.length().fill_null(0),
-        }
-    )
-    first = bronze.group_by("event_id").aggregate(content=content.argmin(line)).content
+    rejected = _rejected_events(tables)
+    curated = first_lines.anti_join(rejected, _LINE)
     (found,) = fetch(
-        first.as_table().aggregate(
-            events=_.count(),
-            silver_status_events=_.content.status.sum(),
-            silver_messages=_.content.messages.sum(),
-            silver_attachments=_.content.attachments.sum(),
+        curated.aggregate(
+            silver_tickets=_.ticket_id.nunique(),
+            silver_status_events=(_.event_type == "STATUS").cast("int64").sum(),
+            silver_messages=_.messages.sum(),
+            silver_attachments=_.attachments.sum(),
         )
     )
-    repeated = measures["bronze_pqrs_events"]["rows"] - found.pop("events")
+    repeated = measures["bronze_pqrs_events"]["rows"] - _count(first_lines)
+    facts = {"repeated_lines": repeated, "quarantined_events": _count(rejected)}
     for name, expected in found.items():
-        rows = measures[name]["rows"]
-        yield conserved(name, "rows_from_bronze", rows, int(expected or 0), repeated_lines=repeated)
+        yield conserved(
+            name, "rows_from_bronze", measures[name]["rows"], int(expected or 0), **facts
+        )
+
+
+def _check_accounts(tables: Tables, measures: Measures, first_lines: ibis.Table) -> Check:
+    """Distinct events = statuses in silver, other events of its tickets, and rejected ones."""
+    rejected = _rejected_events(tables)
+    others = first_lines.filter(_.event_type != "STATUS").anti_join(rejected, _LINE)
+    facts = {
+        "statuses": measures["silver_status_events"]["rows"],
+        "other_events": _count(others.semi_join(tables["silver_tickets"], "ticket_id")),
+        "quarantined": _count(first_lines.semi_join(rejected, _LINE)),
+    }
+    found = sum(facts.values())
+    name = "events_accounted_for"
+    return conserved("bronze_pqrs_events", name, found, _count(first_lines), **facts)
+
+
+def _check_rejected_lines(tables: Tables, measures: Measures) -> Check:
+    """What silver rejects are lines of bronze."""
+    astray = tables["quarantine_silver"].anti_join(tables["bronze_pqrs_events"], _LINE)
+    found, rows = _count(astray), measures["quarantine_silver"]["rows"]
+    examples = first_rows(astray, ["scope", *_LINE]) if found else []
+    return none_broken("quarantine_silver", "lines_of_bronze", rows, found, examples)
+
+
+def _rejected_events(tables: Tables) -> ibis.Table:
+    return tables["quarantine_silver"].filter(_.scope == "event")
+
+
+def _count(rows: ibis.Table) -> int:
+    return int(rows.count().to_pyarrow().as_py())
 
 
 def _check_received_and_answered(measures: Measures) -> Iterator[Check]:

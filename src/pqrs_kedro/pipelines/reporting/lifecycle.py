@@ -62,7 +62,7 @@ def _check_loops(events: ibis.Table, rows: int) -> Check:
     found = int(broken.ticket_id.nunique().to_pyarrow().as_py())
     columns = ("ticket_id", "status_from", "status_to", "times")
     examples = first_rows(broken, columns) if found else []
-    return none_broken(_EVENTS, "bounded_loops", rows, found, examples)
+    return none_broken(_EVENTS, "bounded_loops", rows, found, examples, unit="tickets")
 
 
 def _check_calendar(calendar: ibis.Table, rows: int) -> Check:

@@ -18,7 +18,10 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 check_quality,
-                {name: name for name in ("raw_line_counts", *CHECKED_TABLES)},
+                {
+                    "quality": "params:quality",
+                    **{name: name for name in ("raw_line_counts", *CHECKED_TABLES)},
+                },
                 "data_quality",
                 name="check_quality",
             ),

@@ -1,12 +1,16 @@
 """Data quality: every check of a run, as one table."""
 
+from typing import Any
+
 import ibis
 import pyarrow as pa
 
 from pqrs_kedro.contracts.tables import TABLES
+from pqrs_kedro.parameters_quality import QualityThresholds
 from pqrs_kedro.pipelines.reporting.breach import check_breach_rate
 from pqrs_kedro.pipelines.reporting.checks import as_table
-from pqrs_kedro.pipelines.reporting.conservation import check_conservation
+from pqrs_kedro.pipelines.reporting.conservation import check_conservation, find_first_lines
+from pqrs_kedro.pipelines.reporting.dirt import check_dirt
 from pqrs_kedro.pipelines.reporting.keys import (
     check_days,
     check_keys,
@@ -22,21 +26,27 @@ CHECKED_TABLES = tuple(
 )
 
 
-def check_quality(raw_line_counts: pa.Table, **tables: ibis.Table) -> pa.Table:
+def check_quality(
+    raw_line_counts: pa.Table, quality: dict[str, Any], **tables: ibis.Table
+) -> pa.Table:
     """data_quality: one row per dataset and check, from all tables of a run.
 
     Checks include: conservation from raw lines to gold sums; primary and foreign keys; the rules of
-    single rows; dense days; the status machine; the breach rate in its band. A check that fails
-    stops nothing. Everything is counted in whole numbers, so the table is the same for equal data.
+    single rows; dense days; the status machine; the breach rate in its band; how much was repaired,
+    repeated and rejected. A check that fails stops nothing here (`run.quality_gate` does).
+    Everything is counted in whole numbers, so the table is the same for equal data.
 
     Args:
         raw_line_counts: lines and blank lines of each raw object.
+        quality: the thresholds of `QualityThresholds`.
         tables: the tables of `CHECKED_TABLES`, by name.
     """
-    measures = measure(tables)
+    measures, most = measure(tables), QualityThresholds.model_validate(quality)
+    first_lines = find_first_lines(tables["bronze_pqrs_events"]).cache()
     return as_table(
         [
-            *check_conservation(raw_line_counts, tables, measures),
+            *check_conservation(raw_line_counts, tables, measures, first_lines),
+            *check_dirt(raw_line_counts, tables, measures, first_lines, most),
             *check_keys(tables, measures),
             *check_references(tables, measures),
             *check_row_rules(tables, measures),

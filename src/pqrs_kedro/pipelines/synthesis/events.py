@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from pqrs_kedro.domain.calendar import local_day
 from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.domain.statuses import (
     EXTENSION,
@@ -63,6 +64,12 @@ class EventTable:
     def event_id(self) -> pl.Series:
         """UUIDv7 of each event."""
         return uuid7(self.at, self.bits)
+
+    @cached_property
+    def line_order(self) -> Int:
+        """The events in the order of their lines: by (day, channel, ts, event_id)."""
+        channel, day = self.batch.arrivals.channel[self.row], local_day(self.at)
+        return np.lexsort((self.bits, self.at, channel, day))
 
     @cached_property
     def actor(self) -> Int:

@@ -19,10 +19,13 @@ import polars as pl
 from loky import ProcessPoolExecutor
 
 from pqrs_kedro.domain.calendar import day_number
+from pqrs_kedro.pipelines.synthesis.defects.injection import with_defects
+from pqrs_kedro.pipelines.synthesis.defects.ledger import DefectLedger
+from pqrs_kedro.pipelines.synthesis.events import batch_events
 from pqrs_kedro.pipelines.synthesis.lines import raw_lines
 from pqrs_kedro.pipelines.synthesis.raw_objects import Lines, RawObject, Waiting
 from pqrs_kedro.pipelines.synthesis.tickets import Scenario, build_batch
-from pqrs_kedro.pipelines.synthesis.truth import PartCutter, TruthPart, truth_rows
+from pqrs_kedro.pipelines.synthesis.truth import PartCutter, TruthPart, truth_rows, with_labels
 
 # Within one process: NumPy, Polars and Arrow release Python's lock for most of the work.
 _THREADS: Final = 2
@@ -35,15 +38,19 @@ class GeneratedBatch:
     """The tickets received on some days."""
 
     lines: Lines
-    """All their raw lines."""
+    """All their raw lines, with the defects that are put into them."""
     truth: pl.DataFrame
     """What was decided of them (columns: see `truth.truth_rows`)."""
+    defects: pl.DataFrame
+    """What is defective of the lines (columns: `defects.injection.ROWS`)."""
 
 
 def generate_batch(scenario: Scenario, days: Sequence[int]) -> GeneratedBatch:
     """The tickets received on `days`."""
     batch = build_batch(scenario, days)
-    return GeneratedBatch(raw_lines(batch), truth_rows(batch))
+    events = batch_events(batch)
+    lines, defects = with_defects(events, raw_lines(events), scenario.defect_rates)
+    return GeneratedBatch(lines, with_labels(truth_rows(batch), defects), defects)
 
 
 def generate_objects(
@@ -53,20 +60,25 @@ def generate_objects(
     days_per_chunk: int,
     workers: int,
     observe_until: date | None = None,
-) -> Iterator[tuple[list[RawObject], list[TruthPart]]]:
-    """Raw objects and ledger of all tickets received from `first` to `last`, each one complete.
+) -> Iterator[tuple[list[RawObject], list[TruthPart], list[TruthPart]]]:
+    """Raw objects of all tickets received from `first` to `last`, ledger of them, and of defects.
 
-    They do not depend on `days_per_chunk` nor on `workers`. Objects of days after `observe_until`
-    are withheld, and so are tickets received later; the objects of earlier days stay as they are.
+    Each object, and each part of a ledger, is complete. They do not depend on `days_per_chunk` nor
+    on `workers`. Objects of days after `observe_until` are withheld, and so are tickets received
+    later; the objects of earlier days stay as they are.
     """
     until = day_number(observe_until or date.max)
     days = range(day_number(first), min(day_number(last), until) + 1)
     chunks = _chunks(scenario, days, days_per_chunk)
-    waiting, ledger = Waiting(), PartCutter()
+    waiting, defects = Waiting(), DefectLedger(until)
+    tickets, injected = PartCutter("ground_truth"), PartCutter("ground_truth_defects")
     for chunk, batch in zip(chunks, _batches(scenario, chunks, workers), strict=True):
-        waiting.add(batch.lines.before(until + 1))
-        yield waiting.complete(before=chunk[-1] + 1), ledger.add(batch.truth)
-    yield waiting.complete(), ledger.finish()
+        waiting.add(defects.add(batch.lines, batch.defects).before(until + 1))
+        objects = waiting.complete(before=chunk[-1] + 1)
+        yield objects, tickets.add(batch.truth), injected.add(defects.located(objects))
+    objects = waiting.complete()
+    rows = pl.concat([defects.located(objects), defects.finish()])
+    yield objects, tickets.finish(), [*injected.add(rows), *injected.finish()]
 
 
 def _chunks(scenario: Scenario, days: range, most_days: int) -> list[range]:

@@ -13,7 +13,6 @@ from pqrs_kedro.pipelines.synthesis.events import (
     EVENT_TYPES,
     TERM_EXTENDED,
     EventTable,
-    batch_events,
 )
 from pqrs_kedro.pipelines.synthesis.identifiers import instants
 from pqrs_kedro.pipelines.synthesis.json_text import NULL, json_number, json_object, json_plain
@@ -26,13 +25,17 @@ _NO_ATTRIBUTES = "{}"
 _PAYLOAD = ',"payload":'
 
 
-def raw_lines(batch: TicketBatch) -> Lines:
+def raw_lines(events: EventTable) -> Lines:
     """The line of every event of a batch."""
-    events = batch_events(batch)
-    channel, day = batch.arrivals.channel[events.row], local_day(events.at)
-    order = np.lexsort((events.bits, events.at, channel, day))
+    order = events.line_order
+    at = events.at[order]
     return Lines(
-        day[order], channel[order], events.at[order], events.bits[order], _texts(events, order)
+        day=local_day(at),
+        channel=events.batch.arrivals.channel[events.row[order]],
+        at=at,
+        tie=events.bits[order],
+        texts=_texts(events, order),
+        defect=np.zeros(len(order), dtype=np.int64),
     )
 
 

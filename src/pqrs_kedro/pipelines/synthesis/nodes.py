@@ -12,8 +12,8 @@ from pqrs_kedro.pipelines.synthesis.truth import TruthPart
 
 def generate_raw_events(
     parameters: dict[str, Any],
-) -> Iterator[tuple[list[RawObject], list[TruthPart]]]:
-    """Raw objects of the run's dates, and the ledger of the truth; complete ones first.
+) -> Iterator[tuple[list[RawObject], list[TruthPart], list[TruthPart]]]:
+    """Raw objects of the run's dates, the ledger of tickets, that of defects; complete ones first.
 
     Events run past the last date of reception, or to the end of observation if one is given.
     """

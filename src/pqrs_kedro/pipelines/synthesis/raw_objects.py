@@ -6,7 +6,7 @@ when less than half of it is still waited for, so that little is held that is no
 """
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from itertools import pairwise
@@ -30,7 +30,8 @@ HELD_BYTES: Final = 512 << 20
 class Lines:
     """Raw lines, ordered by (day, channel, at, tie), each ended by its line feed.
 
-    (at, tie) orders as (ts, event_id) do: at is the instant in microseconds UTC.
+    (at, tie) orders as (ts, event_id) do: at is the instant in microseconds UTC. Lines of equal
+    keys are of one ticket, hence of one batch, and stay in its order.
     """
 
     day: Int
@@ -39,6 +40,8 @@ class Lines:
     at: Int
     tie: NDArray[np.uint64]
     texts: Texts
+    defect: Int
+    """Number of the line's row in the ledger of defects; 0 for a clean line."""
 
     def __len__(self) -> int:
         return len(self.day)
@@ -47,7 +50,10 @@ class Lines:
         """Consecutive lines; nothing is copied."""
         part = slice(start, end)
         texts = self.texts.slice(start, end)
-        return Lines(self.day[part], self.channel[part], self.at[part], self.tie[part], texts)
+        return Lines(
+            self.day[part], self.channel[part], self.at[part], self.tie[part], texts,
+            self.defect[part],
+        )  # fmt: skip
 
     def before(self, day: int) -> "Lines":
         """The lines of earlier days."""
@@ -71,7 +77,14 @@ class Lines:
         texts = self.texts.compact()
         if texts is self.texts:
             return self
-        return Lines(self.day.copy(), self.channel.copy(), self.at.copy(), self.tie.copy(), texts)
+        return Lines(
+            self.day.copy(), self.channel.copy(), self.at.copy(), self.tie.copy(), texts,
+            self.defect.copy(),
+        )  # fmt: skip
+
+    def marked_from(self, number: int) -> "Lines":
+        """The same lines, the defective ones counted on from a number."""
+        return replace(self, defect=np.where(self.defect > 0, self.defect + number, 0))
 
     def frame(self) -> pl.DataFrame:
         """The lines as a table, to look at: day, channel, at, tie, line."""
@@ -97,13 +110,22 @@ class RawObject:
         """The object's bytes: made anew each time, so that few objects' are held at once."""
         if len(self.parts) == 1:
             return self.parts[0].texts.content()
-        order = np.lexsort(
-            (
-                np.concatenate([part.tie for part in self.parts]),
-                np.concatenate([part.at for part in self.parts]),
-            )
-        )
-        return Texts.concatenated([part.texts for part in self.parts]).taken(order).content()
+        return Texts.concatenated([part.texts for part in self.parts]).taken(self._order).content()
+
+    @property
+    def _order(self) -> Int:
+        """The lines of all parts in the object's order; equal keys stay in that of their part."""
+        ties, instants = zip(*((part.tie, part.at) for part in self.parts), strict=True)
+        return np.lexsort((np.concatenate(ties), np.concatenate(instants)))
+
+    def defects(self) -> tuple[Int, Int]:
+        """Rows in the ledger of defects, and the number, from 1, of the line of each."""
+        marks = np.concatenate([part.defect for part in self.parts])
+        if not marks.any():
+            return marks[:0], marks[:0]
+        ordered = marks[self._order]
+        lines = np.flatnonzero(ordered)
+        return ordered[lines], lines + 1
 
 
 class Waiting:
@@ -151,4 +173,4 @@ def _in_file(lines: Lines) -> Lines:
         # a long run of a large volume would run out of them.
         with pa.memory_map(file.name) as mapped:
             texts = lines.texts.moved(mapped.read_buffer())
-    return Lines(lines.day, lines.channel, lines.at, lines.tie, texts)
+    return replace(lines, texts=texts)

@@ -22,6 +22,7 @@ def build_scenario(parameters: RunParameters) -> Scenario:
         plan=plan_arrivals(model, parameters.date_min, parameters.date_max),
         median_by_type=(median,) * len(profile.types),
         extension_probability=extension,
+        defect_rates=tuple(parameters.defects.chosen_rates.items()),
     )
 
 

@@ -68,6 +68,8 @@ class Scenario:
     """Median response ratio of each type, in the profile's order."""
     extension_probability: float
     """Of an ordinary ticket from the profile's quantile on, without a withdrawal."""
+    defect_rates: tuple[tuple[str, float], ...] = ()
+    """Classes of defects that are put into raw lines, with their rates."""
 
 
 @dataclass(frozen=True)

@@ -113,10 +113,21 @@ def _where(known: NDArray[np.bool_], values: NDArray[np.generic]) -> pl.Expr:
     return pl.when(pl.Series(known)).then(pl.Series(values))
 
 
+def with_labels(rows: pl.DataFrame, defects: pl.DataFrame) -> pl.DataFrame:
+    """The rows with the labels of the defects of each ticket's lines."""
+    if defects.is_empty():
+        return rows
+    labels = pl.col("label").unique(maintain_order=True).str.join(",")
+    found = defects.group_by("ticket_id", maintain_order=True).agg(defects=labels)
+    joined = rows.drop("defects").join(found, on="ticket_id", how="left", maintain_order="left")
+    return joined.select(rows.columns)
+
+
 @dataclass(frozen=True)
 class TruthPart:
-    """The rows of one object: consecutive tickets received in one local month."""
+    """The rows of one object of a ledger: consecutive ones of one local month."""
 
+    table_name: str
     month: str
     number: int
     rows: pl.DataFrame
@@ -127,7 +138,7 @@ class TruthPart:
         Raises:
             ContractError: they do not keep it.
         """
-        contract = TABLES["ground_truth"]
+        contract = TABLES[self.table_name]
         schema = stream_schema(contract)
         fields = [field.with_nullable(True) for field in schema]
         rows = self.rows.select(schema.names).to_arrow().cast(pa.schema(fields)).combine_chunks()
@@ -137,12 +148,13 @@ class TruthPart:
 
 
 class PartCutter:
-    """Cuts rows that come in the order of their tickets into parts, whatever batches they come in.
+    """Cuts rows that come in the order of a ledger into parts, whatever batches they come in.
 
     No more than one part and one batch is held.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, table_name: str) -> None:
+        self._table_name = table_name
         self._held: list[pl.DataFrame] = []
         self._month, self._number = "", 0
 
@@ -165,7 +177,7 @@ class PartCutter:
         if month != self._month:
             self._month, self._number = month, 0
         while len(rows) >= least:
-            parts.append(TruthPart(month, self._number, rows.head(PART_ROWS)))
+            parts.append(TruthPart(self._table_name, month, self._number, rows.head(PART_ROWS)))
             rows, self._number = rows.slice(PART_ROWS), self._number + 1
         self._held = [rows] if len(rows) else []
         return parts

@@ -1,0 +1,92 @@
+"""A whole run with defects: their ledger is part of it, and excuses what they alter."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from tests.conftest import Run, copy_project
+from tests.runs import link_run
+
+from pqrs_kedro.contracts.schema import arrow_schema
+from pqrs_kedro.contracts.tables import TABLES
+from pqrs_kedro.lake.store import FolderStore
+from pqrs_kedro.run.manifest import read_run
+from pqrs_kedro.run.regenerate import regenerate
+from pqrs_kedro.run.truth import FieldAgreement, validate_truth
+
+LEDGER = "ground_truth_defects"
+RATES = {"duplicate_line": 0.05, "empty_line": 0.05, "control_characters": 0.1}
+DAY: dict[str, Any] = {"date_min": "2026-01-08", "date_max": "2026-01-08", "volume_scale": 0.05}
+
+pytestmark = pytest.mark.xdist_group("defects")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    project = copy_project(tmp_path_factory.mktemp("defects") / "project")
+    return project.run(run_id="dirty", defects={"rates": RATES}, **DAY)
+
+
+def validated(run: Run, lake: Path) -> dict[str, FieldAgreement]:
+    store = FolderStore(lake)
+    return {item.field: item for item in validate_truth(store, read_run(store, run.run_id))}
+
+
+def test_the_ledger_is_an_object_of_the_run_and_points_into_the_raw_objects(run: Run) -> None:
+    manifest = run.document("manifest.json")
+    rows = run.rows(LEDGER)
+    assert {row["label"] for row in rows} == {*RATES}
+    assert manifest["inputs"]["parameters"]["defects"] == RATES
+    assert manifest["inputs"]["defect_profile"] == "none"
+    assert manifest["datasets"][LEDGER]["rows"] == len(rows)
+    tickets = len(run.rows("ground_truth"))
+    assert manifest["rows_by_layer"]["truth"] == len(rows) + tickets
+    for path in run.ledger_objects(LEDGER):
+        assert pq.ParquetFile(path).schema_arrow.equals(arrow_schema(TABLES[LEDGER]))
+    for row in rows:
+        folder = f"source={row['source']}/day={row['day']}/run_id={run.run_id}"
+        lines = (run.lake / "raw/pqrs" / folder / "events.jsonl").read_bytes().split(b"\n")
+        line = lines[row["line_number"] - 1]
+        if row["label"] == "empty_line":
+            assert not line.strip()
+        else:
+            assert json.loads(line)["event_id"] == row["event_id"]
+
+
+def test_raw_objects_and_ledgers_are_generated_again_from_the_manifest(run: Run) -> None:
+    committed = read_run(FolderStore(run.lake), run.run_id)
+    found = regenerate(committed.manifest)
+    kept = committed.by_logical_key()
+    assert {key.split("/")[1] for key in found} == {"pqrs", "ground_truth", LEDGER}
+    assert {key: item.content_hash for key, item in found.items()} == {
+        key: kept[key].content_hash for key in found
+    }
+
+
+def test_tickets_that_defects_alter_are_excused_and_the_others_recovered(run: Run) -> None:
+    harmed = {row["ticket_id"] for row in run.rows(LEDGER) if row["effect"] != "recovered"}
+    tickets = len(run.rows("ground_truth"))
+    assert 0 < len(harmed) < tickets
+    for item in validated(run, run.lake).values():
+        assert (item.agree, item.unobserved, item.differ) == (tickets - len(harmed), 0, 0)
+        assert item.excused == len(harmed)
+
+
+@pytest.mark.parametrize("is_harmed", [True, False], ids=["altered", "untouched"])
+def test_a_lost_ticket_is_excused_only_if_the_ledger_says_so(
+    is_harmed: bool, run: Run, tmp_path: Path
+) -> None:
+    harmed = {row["ticket_id"] for row in run.rows(LEDGER) if row["effect"] != "recovered"}
+    lost = min(t["ticket_id"] for t in run.rows("silver_tickets")
+               if (t["ticket_id"] in harmed) is is_harmed)  # fmt: skip
+    link_run(run, tmp_path, run.run_id)
+    (path,) = tmp_path.glob("silver/tickets/month=*/run_id=*/part-*.parquet")
+    rows: pa.Table = pq.ParquetFile(path).read()
+    path.unlink()
+    pq.write_table(rows.filter(pc.not_equal(rows["ticket_id"], lost)), path)
+    found = validated(run, tmp_path)["ticket_id"]
+    assert (found.differ, found.excused) == (0 if is_harmed else 1, len(harmed))
