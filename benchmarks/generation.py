@@ -242,9 +242,9 @@ def run_parameters(task: Task) -> "RunParameters":
 
 def prepared(task: Task) -> Callable[["RunParameters", str], Sequence["LakeObject"]]:
     """The work of a task, with everything imported that it needs."""
-    from pqrs_kedro.domain.calendar import colombian_calendar
+    from pqrs_kedro.domain.calendar import national_holidays
 
-    colombian_calendar()  # imports `holidays`
+    national_holidays()  # imports `holidays`
     if task.row_encoder is None:
         return project_generation()
     from benchmarks.row_by_row import write_row_by_row

@@ -5,7 +5,8 @@ model, the fields and the lake's layout are the project's (docs/generator.md, do
 daily counts, calibrated medians and reference data are taken from it. It is written as one would
 write it for speed without columns: laws, shares and grammar are laid out once, draws come from
 `random.Random`, and lines wait in memory until they are sorted. It differs in what depends on a
-whole day: quantiles of the response ratio are not stratified.
+whole day, quantiles of the response ratio are not stratified, and has no windows of special terms,
+which the dates of the benchmark do not touch.
 
 `tests/unit/test_row_by_row.py` compares keys, sizes, counts and life lengths with the project's.
 """

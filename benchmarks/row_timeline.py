@@ -233,12 +233,13 @@ class Life:
             self.entered.append(self.now)
 
     def announcement(self) -> int:
-        """When the extension is announced: in the second half of the way to answer or due day."""
+        """When the extension is announced: late on the way to the answer, before the due day."""
         path = self.case.path
         begun = self.clock.elapsed(self.entered[path.index(IN_PROGRESS)])
         answered = self.clock.elapsed(self.entered[path.index(RESPONDED)])
-        nearly_due = self.first_origin + round(0.95 * self.case.term * OFFICE_SECONDS)
-        span = min(answered, nearly_due) - begun
+        term = self.case.term * OFFICE_SECONDS
+        nearly_due = min(round(0.95 * term), max(term - OFFICE_SECONDS, 1))
+        span = min(answered, self.first_origin + nearly_due) - begun
         way = round(span * (0.5 + 0.5 * self.rng.random()))
         return self.clock.second(begun + min(max(way, 1), max(span - 1, 1)))
 
