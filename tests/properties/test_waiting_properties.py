@@ -64,6 +64,7 @@ def as_lines(some: Sequence[Line]) -> Lines:
         np.array([line.at for line in ordered], dtype=np.int64),
         np.array([line.tie for line in ordered], dtype=np.uint64),
         Texts.of(text_array([line.text for line in ordered])),
+        np.zeros(len(ordered), dtype=np.int64),
     )
 
 

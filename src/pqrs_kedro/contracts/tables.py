@@ -141,6 +141,7 @@ _SILVER = (
             "source_object",
             "line_number",
         ),
+        required=("line_number",),
         added=("unknown_dane_code", *_LINE),
         foreign_keys=(
             ("source_channel", "dim_channel", "channel_id"),
@@ -170,6 +171,7 @@ _SILVER = (
             "source_object",
             "line_number",
         ),
+        required=("line_number",),
         added=_LINE,
         foreign_keys=(_TICKET_KEY,),
         invariant="author_kind = 'citizen' exactly when role = 'citizen'",
@@ -181,7 +183,7 @@ _SILVER = (
         grain="one row per status transition; month= is the local month of ts",
         primary_key=("event_id",),
         partitions=_BY_MONTH,
-        required=("status_to",),
+        required=("status_to", "line_number"),
         columns=(
             "event_id",
             "ticket_id",
@@ -221,6 +223,7 @@ _SILVER = (
             "source_object",
             "line_number",
         ),
+        required=("line_number",),
         added=_LINE,
         foreign_keys=(_TICKET_KEY, ("source_channel", "dim_channel", "channel_id")),
         invariant="size_kb >= 0",

@@ -37,7 +37,7 @@ def upgrade() -> None:
                 "line_number",
                 sa.BigInteger(),
                 nullable=True,
-                comment=f"Line of the raw object, from 1. Unit: line. {_LATER}",
+                comment=f"Line of the raw object, from 1; null in the ledger of defects if it is unobserved. Unit: line. {_LATER}",
             ),
         )
     _create_quarantine()
@@ -89,7 +89,7 @@ def _create_quarantine() -> None:
             "line_number",
             sa.BigInteger(),
             nullable=False,
-            comment="Line of the raw object, from 1. Unit: line.",
+            comment="Line of the raw object, from 1; null in the ledger of defects if it is unobserved. Unit: line.",
         ),
         sa.CheckConstraint(
             "\"scope\" IN ('ticket', 'event')", name="quarantine_silver_scope_allowed"
