@@ -41,21 +41,29 @@ CREATE OR REPLACE TABLE raw_lines (
 )
 """
 # The `try` is needed: invalid UTF-8 would fail the whole statement.
-_SORT_OUT: Final = """
-CREATE OR REPLACE TEMP TABLE sorted_lines AS
-SELECT * REPLACE (day::DATE AS day), coalesce({is_canonical}, false) AS is_canonical
-FROM raw_chunk
-"""
-_IS_CANONICAL: Final = "regexp_full_match(try(decode(line)), ${channel})"
-_INSERT_CANONICAL: Final = """
+_INSERT: Final = """
 INSERT INTO raw_lines BY NAME
-SELECT *, json_transform(decode(line), $structure) AS event FROM sorted_lines WHERE is_canonical
+SELECT * EXCLUDE (text) REPLACE (day::DATE AS day),
+       CASE WHEN is_canonical THEN json_transform(text, $structure) END AS event
+FROM (
+    SELECT *, coalesce(CASE source {is_canonical} END, false) AS is_canonical
+    FROM (SELECT *, try(decode(line)) AS text FROM raw_chunk)
+)
 """
-_OTHERS: Final = "SELECT * FROM sorted_lines WHERE NOT is_canonical"
+_IS_CANONICAL: Final = "WHEN '{channel}' THEN regexp_matches(text, ${channel})"
+# A fifth faster than DuckDB's own full match.
+_WHOLE_LINES: Final = {name: rf"\A{line}\z" for name, line in CANONICAL_PATTERNS.items()}
+_SET_ASIDE: Final = """
+CREATE OR REPLACE TABLE other_lines AS
+SELECT source_object, source, day, line_number, line, is_canonical
+FROM raw_lines WHERE NOT is_canonical;
+DELETE FROM raw_lines WHERE NOT is_canonical
+"""
 _INSERT_OTHERS: Final = """
 INSERT INTO raw_lines BY NAME
 SELECT * EXCLUDE (text), json_transform(text, $structure) AS event FROM exact_lines
 """
+_STRUCTURE: Final = json.dumps(RAW_EVENT_STRUCTURE)
 _READ_EXACTLY: Final = pa.schema(
     [
         pa.field("text", pa.string()),
@@ -108,7 +116,8 @@ class RawEvents(AbstractDataset[list[RawObject], ibis.Table]):
         connection = ENGINE.connect(self._engine)
         connection.raw_sql(_CREATE.format(structure=_sql_type(RAW_EVENT_STRUCTURE)))
         for chunk in self._chunks():
-            _parse(connection.con, chunk)
+            _insert(connection.con, chunk)
+        _insert_others(connection.con)
         return connection.table("raw_lines")
 
     def _chunks(self) -> Iterator[pa.Table]:
@@ -148,26 +157,32 @@ class RawEvents(AbstractDataset[list[RawObject], ibis.Table]):
         return JSONPreview(json.dumps([_shown(line) for line in lines if line]))
 
 
-def _parse(database: Any, chunk: pa.Table) -> None:
-    """Add some lines to the table: the canonical ones by the engine, the others one by one.
+def _insert(database: Any, chunk: pa.Table) -> None:
+    """Add some lines to the table, with the event of the canonical ones.
 
-    Matching and parsing 84,000 canonical lines takes 0.4 CPU seconds; reading them one by one, 5.
+    Of 84,000 lines, matching takes 0.3 CPU seconds and parsing 0.1; one by one it were 1.8.
     """
-    structure = {"structure": json.dumps(RAW_EVENT_STRUCTURE)}
-    channels = "".join(
-        f" WHEN '{name}' THEN {_IS_CANONICAL.format(channel=name)}" for name in CANONICAL_PATTERNS
-    )
+    channels = " ".join(_IS_CANONICAL.format(channel=name) for name in CANONICAL_PATTERNS)
     database.register("raw_chunk", chunk)
     database.execute(
-        _SORT_OUT.format(is_canonical=f"CASE source{channels} END"), CANONICAL_PATTERNS
+        _INSERT.format(is_canonical=channels), {**_WHOLE_LINES, "structure": _STRUCTURE}
     )
     database.unregister("raw_chunk")
-    database.execute(_INSERT_CANONICAL, structure)
-    for lines in database.execute(_OTHERS).to_arrow_table().to_batches(_BATCH_ROWS):
-        database.register("exact_lines", _read_exactly(lines))
-        database.execute(_INSERT_OTHERS, structure)
-        database.unregister("exact_lines")
-    database.execute("DROP TABLE sorted_lines")
+
+
+def _insert_others(database: Any) -> None:
+    """Put what the lines say that are not canonical in their place; blank ones are left out."""
+    (count,) = database.execute("SELECT count(*) FROM raw_lines WHERE NOT is_canonical").fetchone()
+    if not count:
+        return
+    database.execute(_SET_ASIDE)
+    # Read through a connection of its own: the next statement would end the result.
+    with database.cursor() as cursor:
+        for lines in cursor.execute("FROM other_lines").to_arrow_reader(_BATCH_ROWS):
+            database.register("exact_lines", _read_exactly(lines))
+            database.execute(_INSERT_OTHERS, {"structure": _STRUCTURE})
+            database.unregister("exact_lines")
+    database.execute("DROP TABLE other_lines")
 
 
 def _read_exactly(lines: pa.RecordBatch) -> pa.Table:
