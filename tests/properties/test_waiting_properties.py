@@ -30,6 +30,8 @@ class Line:
     at: int
     tie: int
     text: str
+    defect: int
+    """Its row in the ledger of defects, 0 for none."""
 
     @property
     def key(self) -> tuple[str, date]:
@@ -49,6 +51,7 @@ def lines(draw: st.DrawFn) -> Line:
         at=draw(st.integers(-2, 2)),
         tie=draw(st.integers(0, 2**64 - 1)),
         text=draw(st.text(max_size=5).map(lambda text: text.replace("\n", " ") + "\n")),
+        defect=draw(st.sampled_from([0, 0, 1, 2, 3])),
     )
 
 
@@ -64,17 +67,14 @@ def as_lines(some: Sequence[Line]) -> Lines:
         np.array([line.at for line in ordered], dtype=np.int64),
         np.array([line.tie for line in ordered], dtype=np.uint64),
         Texts.of(text_array([line.text for line in ordered])),
-        np.zeros(len(ordered), dtype=np.int64),
+        np.array([line.defect for line in ordered], dtype=np.int64),
     )
 
 
-def expected_objects(some: Sequence[Line]) -> dict[tuple[str, date], list[str]]:
+def expected_objects(some: Sequence[Line]) -> dict[tuple[str, date], list[Line]]:
     """The lines of each object by sorting them all."""
     ordered = sorted(some, key=lambda line: (line.key, line.at, line.tie))
-    return {
-        key: [line.text for line in members]
-        for key, members in groupby(ordered, key=lambda line: line.key)
-    }
+    return {key: list(members) for key, members in groupby(ordered, key=lambda line: line.key)}
 
 
 # --- Lines --------------------------------------------------------------------------------------
@@ -111,7 +111,9 @@ def test_lines_by_object_are_those_of_each_day_and_channel(some: list[Line]):
         (SOURCES[channel], FIRST_DAY + timedelta(days=day - FIRST_NUMBER)): part
         for (day, channel), part in as_lines(some).by_object().items()
     }
-    expected = expected_objects(some)
+    expected = {
+        key: [line.text for line in members] for key, members in expected_objects(some).items()
+    }
     assert {key: part.frame()["line"].to_list() for key, part in found.items()} == expected
 
 
@@ -122,13 +124,19 @@ def held_by(waiting: Waiting) -> int:
     return sum(lines.texts.bytes_held for lines in waiting._lines)
 
 
-def read(objects: Sequence[RawObject], found: dict[tuple[str, date], bytes]) -> None:
+# Content of an object, and the row in the ledger and the line number of each defect.
+Found = dict[tuple[str, date], tuple[bytes, list[tuple[int, int]]]]
+
+
+def read(objects: Sequence[RawObject], found: Found) -> None:
     for item in objects:
         content = item.content().to_pybytes()
         assert content.count(b"\n") == item.rows > 0
         # A second object of the same key would overwrite the first.
         assert (item.source, item.day) not in found
-        found[item.source, item.day] = content
+        rows, numbers = item.defects()
+        defects = list(zip(rows.tolist(), numbers.tolist(), strict=True))
+        found[item.source, item.day] = content, defects
 
 
 @given(
@@ -140,7 +148,8 @@ def test_each_line_comes_out_once_in_order_for_any_batches_and_any_memory(
     some: list[Line], edges: set[int], limit: int
 ):
     """A limit of 0 keeps every waiting line in a file, one of 20 bytes a few in memory."""
-    waiting, found = Waiting(), {}
+    waiting = Waiting()
+    found: Found = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(raw_objects, "HELD_BYTES", limit)
         for first, end in zip([0, *sorted(edges)], [*sorted(edges), 7], strict=True):
@@ -153,6 +162,11 @@ def test_each_line_comes_out_once_in_order_for_any_batches_and_any_memory(
         rest = waiting.complete()
     # Objects are read after all else has been given out, files are unlinked by then.
     read(rest, found)
-    expected = {key: "".join(texts).encode() for key, texts in expected_objects(some).items()}
-    assert found == expected
+    assert found == {
+        key: (
+            "".join(line.text for line in members).encode(),
+            [(line.defect, n) for n, line in enumerate(members, start=1) if line.defect],
+        )
+        for key, members in expected_objects(some).items()
+    }
     assert waiting.complete() == []

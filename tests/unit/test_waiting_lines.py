@@ -21,8 +21,8 @@ def batch_of(day: int) -> Lines:
     days = day + np.array(DELAYS, dtype=np.int64)
     at = np.arange(len(days), dtype=np.int64)
     texts = Texts.of(text_array([LINE] * len(days)))
-    clean = np.zeros_like(days)
-    return Lines(days, np.zeros_like(days), at, at.astype(np.uint64), texts, clean)
+    none = np.zeros_like(days)
+    return Lines(days, none, at, at.astype(np.uint64), texts, defect=none)
 
 
 def waiting_lines(day: int) -> int:
