@@ -589,3 +589,27 @@ def test_a_run_is_told_the_rates_of_its_manifest_whatever_configuration_says_by_
     assert parse_parameters(changed).defects.chosen_rates == typed.defects.chosen_rates
     del inputs["parameters"]["defects"]
     assert set(parameters_of({"inputs": inputs})["defects"]["rates"].values()) == {0.0}
+
+
+def test_a_manifest_gives_back_every_parameter_that_can_change_data():
+    values = base_values(
+        profile="ley1755", breach_rate=0.2, volume_scale=0.5, observe_until=date(2026, 2, 1)
+    )
+    values["calendar"]["as_of"] = date(2026, 5, 31)
+    values["defects"]["profile"] = "realistic"
+    values["quality"]["repaired_lines_pct"] = 3.5
+    typed = parse_parameters(values)
+    changed = [
+        name
+        for name, value in typed.data_parameters().items()
+        if value != parameters().data_parameters()[name]
+    ]
+    # The polygons' hash is that of a file: tests/pipelines/test_own_polygons.py.
+    assert {*typed.data_parameters()} - {*changed} == {"territory"}
+    inputs = {"seed": 1, "date_min": "2026-01-01", "date_max": "2026-01-31",
+              "profile": typed.profile, "parameters": typed.data_parameters(),
+              "territory": typed.territory.model_dump()}  # fmt: skip
+    told = parameters_of({"inputs": inputs})
+    told["defects"] = base_values()["defects"] | told["defects"]
+    again = parse_parameters(base_values() | told)
+    assert again.data_parameters() == typed.data_parameters()

@@ -22,15 +22,15 @@ from pqrs_kedro.pipelines.synthesis.truth import TruthPart
 def parameters_of(manifest: dict[str, Any]) -> dict[str, Any]:
     """The parameters that a run's data came from, as `--params` would give them.
 
-    Runs of older versions had the law as it was then, and say nothing of the calendar; nor of
-    defects, of which they had none.
+    Runs of older versions had the law as it was then, and say nothing of the calendar, nor of
+    thresholds of quality; nor of defects, of which they had none.
     """
     inputs = manifest["inputs"]
     chosen = inputs["parameters"]
-    calendar = {"calendar": chosen["calendar"]} if "calendar" in chosen else {}
+    said = {name: chosen[name] for name in ("calendar", "quality") if name in chosen}
     # Every rate is given, so that configuration changed since then has no say.
     rates = dict.fromkeys(DEFECT_LABELS, 0.0) | chosen.get("defects", {})
-    return calendar | {
+    return said | {
         "seed": inputs["seed"],
         "date_min": inputs["date_min"],
         "date_max": inputs["date_max"],
