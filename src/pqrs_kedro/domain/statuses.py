@@ -80,7 +80,6 @@ LOOP_BOUNDS: Final[dict[tuple[str, str], int]] = {
     (RESPONDED, IN_PROGRESS): 1,
     (CLOSED, REOPENED): 1,
 }
-MAX_HOLDS: Final = LOOP_BOUNDS[IN_PROGRESS, ON_HOLD]
 # The longest path: the mandatory eight, and every loop as often as its bound allows. A re-routing
 # adds CLASSIFIED and ASSIGNED, a hold ON_HOLD and IN_PROGRESS, a hand-back ASSIGNED and
 # IN_PROGRESS, a correction IN_PROGRESS and RESPONDED, a reopening four statuses; a hand-back may

@@ -3,30 +3,18 @@
 import ibis
 from ibis import _
 
+from pqrs_kedro.contracts.tables import TABLES
+
+_BRONZE = TABLES["bronze_pqrs_events"]
 # Lines count in this order: the first that was filed.
 _FILED = ["day", "source_object", "line_number"]
 # An export that is made again gives its lines new identifiers; the facts stay.
 _FACTS = ["ticket_id", "event_type", "ts", "status_to"]
 _LINE = ["source_object", "line_number"]
-# What two lines must share to be one event. Where they were filed and what was repaired differ.
-_CONTENT = (
-    "source",
-    "event_type",
-    "ts",
-    "ticket_id",
-    "external_id",
-    "actor_role",
-    "status_from",
-    "status_to",
-    "pqrs_type",
-    "priority",
-    "geo_id",
-    "resolution_code",
-    "cited_external_id",
-    "term_business_days",
-    "messages",
-    "attachments",
-)
+# What says nothing of the event: its identifier, where it was filed, what was made of the line.
+_OF_THE_LINE = ("event_id", *_LINE, "filed_late_days", "repairs", "unknown_fields")
+# What two lines must share to be one event.
+_CONTENT = ("source", *(name for name in _BRONZE.columns if name not in _OF_THE_LINE))
 
 
 def compare_lines(bronze_pqrs_events: ibis.Table) -> ibis.Table:

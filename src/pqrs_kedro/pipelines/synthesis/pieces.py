@@ -72,9 +72,7 @@ class Pieces:
             raise ValueError(f"{len(self._literals)} literals, more than {_LITERALS}")
         unused = [""] * (_LITERALS - len(self._literals))
         every = [text_array([*self._literals, *unused]), *self._blocks]
-        numbers = pa.py_buffer(runs.numbers)
-        order = pa.Array.from_buffers(pa.int32(), len(runs.numbers), [None, numbers])
-        pieces = Texts.of(pa.concat_arrays(every).take(order))
+        pieces = Texts.of(pa.concat_arrays(every).take(_indices(runs.numbers)))
         return Texts(pieces.offsets[np.concatenate([[0], np.cumsum(runs.counts)])], pieces.data)
 
 
@@ -113,9 +111,7 @@ class Texts:
 
     def taken(self, order: Int) -> "Texts":
         """The texts in another order."""
-        return Texts.of(self.array().take(pa.Array.from_buffers(
-            pa.int64(), len(order), [None, pa.py_buffer(np.ascontiguousarray(order))]
-        )))  # fmt: skip
+        return Texts.of(self.array().take(_indices(order)))
 
     def content(self) -> pa.Buffer:
         """The bytes of all texts."""
@@ -138,6 +134,12 @@ class Texts:
     def moved(self, data: pa.Buffer, is_in_file: bool = True) -> "Texts":
         """The same texts in a buffer that holds their bytes and nothing else."""
         return Texts(self.offsets - self.offsets[0], data, is_in_file)
+
+
+def _indices(numbers: NDArray[np.integer]) -> pa.Array:
+    """Whole numbers as an Arrow array; nothing is copied, nor pandas imported (`text_array`)."""
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(numbers))]
+    return pa.Array.from_buffers(pa.from_numpy_dtype(numbers.dtype), len(numbers), buffers)
 
 
 def text_array(texts: Sequence[str] | pl.Series) -> pa.Array:
