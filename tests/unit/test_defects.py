@@ -7,6 +7,8 @@ from datetime import date
 import pytest
 from tests.unit.defect_runs import WEEK, Made, Row, clean, local, made, own_key
 
+from pqrs_kedro.pipelines.synthesis import generator
+
 PART = ("2026-01-08", "2026-01-09")
 DETAILS = ("event_id", "ticket_id", "label", "source", "day", "is_added", "field",
            "bronze_outcome", "bronze_reason", "effect", "clean_line")  # fmt: skip
@@ -88,6 +90,14 @@ def test_the_size_of_chunks_changes_nothing(days_per_chunk: int):
 
 def test_two_processes_change_nothing():
     assert hostile(days_per_chunk=3, workers=2) == hostile()
+
+
+def test_days_cut_into_parts_change_nothing(monkeypatch: pytest.MonkeyPatch):
+    expected = hostile()
+    monkeypatch.setattr(generator, "_CHUNK_TICKETS", 9)
+    monkeypatch.setattr(generator, "_PART_TICKETS", 9)
+    # A number of days that nothing else asks for: runs are kept.
+    assert hostile(days_per_chunk=5) == expected
 
 
 def test_tickets_of_a_slice_of_dates_have_the_same_defects_in_a_longer_run():

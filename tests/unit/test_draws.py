@@ -95,6 +95,24 @@ def test_a_day_drawn_alone_equals_its_slice_of_many_days():
     assert many.uniform("path", 3)[30:50].tolist() == alone.uniform("path", 3).tolist()
 
 
+@pytest.mark.parametrize("start", range(10))
+@pytest.mark.parametrize("size", [0, 1, 4, 7])
+def test_tickets_drawn_alone_equal_their_slice_of_the_day(start: int, size: int):
+    day, end = DayDraws(7, (DAY,), (20,)), start + size
+    some = day.of_tickets(start, end)
+    assert some.raw("path").tolist() == day.raw("path")[start:end].tolist()
+    assert some.raw("path", 3).tolist() == day.raw("path", 3)[start:end].tolist()
+    assert some.uniform("path", 3).tolist() == day.uniform("path", 3)[start:end].tolist()
+    if size > 2:
+        fewer = some.of_tickets(2, size)
+        assert fewer.raw("path").tolist() == day.raw("path")[start + 2 : end].tolist()
+
+
+def test_tickets_of_several_days_have_no_place_in_a_day():
+    with pytest.raises(ValueError, match="tickets 1 to 4 of 2 days"):
+        DayDraws(7, (DAY, DAY + 1), (20, 20)).of_tickets(1, 4)
+
+
 def test_the_first_tickets_of_a_day_do_not_depend_on_how_many_follow():
     few, more = DayDraws(7, (DAY,), (20,)), DayDraws(7, (DAY,), (40,))
     assert few.raw("path", 3).tolist() == more.raw("path", 3)[:20].tolist()

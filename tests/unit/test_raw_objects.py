@@ -7,6 +7,7 @@ from datetime import date
 from functools import cache
 from typing import Any
 
+import polars as pl
 import pytest
 from tests.oracle.calendar import local_day
 from tests.oracle.curation import parse_instant
@@ -14,8 +15,10 @@ from tests.unit.scenarios import base_values, scenario
 
 from pqrs_kedro.domain.calendar import day_number
 from pqrs_kedro.parameters import parse_parameters
+from pqrs_kedro.pipelines.synthesis import generator
 from pqrs_kedro.pipelines.synthesis.generator import generate_batch, generate_objects
 from pqrs_kedro.pipelines.synthesis.scenario import build_scenario
+from pqrs_kedro.pipelines.synthesis.tickets import build_batch
 from pqrs_kedro.run.identity import config_hash
 
 Objects = dict[tuple[str, date], bytes]
@@ -94,6 +97,39 @@ def test_the_size_of_chunks_changes_no_byte(days_per_chunk: int):
 
 def test_two_processes_change_no_byte():
     assert objects(*WEEK, days_per_chunk=3, workers=2) == objects(*WEEK)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("most", [1, 7, 40])
+def test_days_cut_into_parts_change_no_byte(
+    most: int, workers: int, monkeypatch: pytest.MonkeyPatch
+):
+    expected = objects(*WEEK)
+    monkeypatch.setattr(generator, "_CHUNK_TICKETS", most)
+    monkeypatch.setattr(generator, "_PART_TICKETS", most)
+    dates = (date(2026, 1, 7), date(2026, 1, 12))
+    run = scenario(date_min=WEEK[0], date_max=WEEK[1], volume_scale=0.05)
+    assert max(run.plan.count(day_number(day)) for day in dates) > most
+    found = {
+        (item.source, item.day): item.content().to_pybytes()
+        for complete, *_ in generate_objects(run, *dates, 4, workers)
+        for item in complete
+    }
+    assert found == expected
+
+
+def test_parts_of_a_day_are_about_equal_and_no_larger_than_they_may_be():
+    day = day_number(date(2026, 1, 7))
+    whole = build_batch(scenario(volume_scale=0.05), [day])
+    for most in (1, 2, 7, len(whole.day) - 1, len(whole.day), 10_000):
+        parts = list(whole.parts(most))
+        sizes = [len(part.day) for part in parts]
+        assert sum(sizes) == len(whole.day)
+        assert len(sizes) == -(-len(whole.day) // most)
+        assert max(sizes) <= most
+        assert max(sizes) - min(sizes) <= 1
+        tickets = pl.concat([part.frame for part in parts])
+        assert tickets.equals(whole.frame)
 
 
 # --- The run's dates ----------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pqrs_kedro.pipelines.synthesis import raw_objects
+from pqrs_kedro.pipelines.synthesis import raw_objects, spill
 from pqrs_kedro.pipelines.synthesis.pieces import Texts, text_array
 from pqrs_kedro.pipelines.synthesis.raw_objects import Lines, Waiting
 
@@ -51,9 +51,7 @@ def test_held_memory_follows_the_lines_that_wait_and_not_the_length_of_the_run()
     assert held[-1] < DAYS * len(DELAYS) * len(LINE) / 10
 
 
-def test_lines_beyond_the_limit_wait_in_files_without_descriptors(
-    monkeypatch: pytest.MonkeyPatch,
-):
+def test_lines_beyond_the_limit_wait_in_one_file(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(raw_objects, "HELD_BYTES", 0)
     waiting, given = Waiting(), 0
     before = open_files()
@@ -62,12 +60,29 @@ def test_lines_beyond_the_limit_wait_in_files_without_descriptors(
         given += sum(item.rows for item in waiting.complete(before=day + 1))
         assert held_by(waiting) == 0
     assert len(waiting._lines) == 50
-    assert open_files() == before
+    assert open_files() == before + 1
     rest = waiting.complete()
     assert given + sum(item.rows for item in rest) == 50 * len(DELAYS)
     assert {item.content().to_pybytes() for item in rest if item.day == rest[-1].day} == {
         LINE.encode()
     }
+    del rest, waiting
+    assert open_files() == before
+
+
+def test_a_file_goes_when_nothing_in_it_is_waited_for(monkeypatch: pytest.MonkeyPatch):
+    """Files of one batch each: a few batches' lines wait for more than a month."""
+    monkeypatch.setattr(raw_objects, "HELD_BYTES", 0)
+    monkeypatch.setattr(spill, "FILE_BYTES", 20 * len(LINE))
+    waiting, before = Waiting(), open_files()
+    for day in range(100):
+        waiting.add(batch_of(day))
+        waiting.complete(before=day + 1)
+        # The last line of each batch is alone in its file, of which less than half is left.
+        assert open_files() - before <= 2 * len(waiting._lines)
+    assert open_files() - before < 2 * 100
+    waiting.complete()
+    assert open_files() - before <= 1
 
 
 def test_files_shrink_with_the_lines_that_wait_in_them(monkeypatch: pytest.MonkeyPatch):

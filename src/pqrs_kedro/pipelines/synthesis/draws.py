@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 Raw = NDArray[np.uint64]
 Uniform = NDArray[np.float64]
+# Philox4x64 gives four draws each time it counts.
+_DRAWS_PER_COUNT = 4
 
 
 @lru_cache(maxsize=1024)
@@ -31,17 +33,24 @@ def raw_block(seed: int, stream: str, block: int, size: int, column: int = 0) ->
 
 
 def raw_blocks(
-    seed: int, stream: str, blocks: Sequence[int], sizes: Sequence[int], column: int = 0
+    seed: int,
+    stream: str,
+    blocks: Sequence[int],
+    sizes: Sequence[int],
+    column: int = 0,
+    first: int = 0,
 ) -> Raw:
-    """The draws of several blocks, one block after the other."""
+    """The draws of several blocks, one block after the other, each from its `first` draw on."""
+    counter, passed = divmod(first, _DRAWS_PER_COUNT)
     philox = np.random.Philox(key=stream_key(seed, stream))
     state = philox.state
     parts = [np.empty(0, dtype=np.uint64)]
     for block, size in zip(blocks, sizes, strict=True):
         # Moving one generator takes half the time of making one for each block.
-        state["state"]["counter"][:] = (0, column, block, 0)
+        state["state"]["counter"][:] = (counter, column, block, 0)
         philox.state = state
-        parts.append(np.asarray(philox.random_raw(size), dtype=np.uint64))
+        drawn = np.asarray(philox.random_raw(passed + size), dtype=np.uint64)
+        parts.append(drawn[passed:])
     return np.concatenate(parts)
 
 
@@ -54,7 +63,7 @@ def to_uniform(raw: Raw) -> Uniform:
 
 
 @dataclass(frozen=True)
-class DayDraws:
+class TicketDraws:
     """Draws for the tickets of some days: `counts[i]` tickets on day `days[i]`.
 
     Every method returns one row per ticket, days one after the other.
@@ -63,6 +72,8 @@ class DayDraws:
     seed: int
     days: tuple[int, ...]
     counts: tuple[int, ...]
+    first: int = 0
+    """Index within its day of the first ticket of each day."""
 
     def raw(self, stream: str, width: int | None = None) -> Raw:
         """64-bit draws, shape (tickets,) or (tickets, width).
@@ -74,11 +85,25 @@ class DayDraws:
         return np.stack([self._column(stream, column) for column in range(width)], axis=1)
 
     def _column(self, stream: str, column: int) -> Raw:
-        return raw_blocks(self.seed, stream, self.days, self.counts, column)
+        return raw_blocks(self.seed, stream, self.days, self.counts, column, self.first)
 
     def uniform(self, stream: str, width: int | None = None) -> Uniform:
         """Uniform draws in (0, 1), shaped as `raw`."""
         return to_uniform(self.raw(stream, width))
+
+    def of_tickets(self, start: int, end: int) -> "TicketDraws":
+        """The draws of consecutive tickets of one day.
+
+        Raises:
+            ValueError: these are draws of several days.
+        """
+        if len(self.days) != 1:
+            raise ValueError(f"tickets {start} to {end} of {len(self.days)} days")
+        return TicketDraws(self.seed, self.days, (end - start,), self.first + start)
+
+
+class DayDraws(TicketDraws):
+    """Draws for all tickets of some days."""
 
     def stratified(self, stream: str, strata: NDArray[np.int64]) -> Uniform:
         """Uniform draws spread evenly over (0, 1) within each day and stratum.

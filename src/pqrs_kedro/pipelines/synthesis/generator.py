@@ -1,4 +1,4 @@
-"""The generator: batches of reception days in, complete objects out, in bounded memory.
+"""The generator: batches of tickets in, complete objects out, in bounded memory.
 
 A ticket's events fall on its day of reception or later, so once all tickets received up to a day
 are generated, the raw objects of that day are complete. What is held back is the lines of later
@@ -7,8 +7,8 @@ parts that are complete too.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -24,13 +24,15 @@ from pqrs_kedro.pipelines.synthesis.defects.ledger import DefectLedger
 from pqrs_kedro.pipelines.synthesis.events import batch_events
 from pqrs_kedro.pipelines.synthesis.lines import raw_lines
 from pqrs_kedro.pipelines.synthesis.raw_objects import Lines, RawObject, Waiting
-from pqrs_kedro.pipelines.synthesis.tickets import Scenario, build_batch
+from pqrs_kedro.pipelines.synthesis.tickets import Scenario, TicketBatch, build_batch
 from pqrs_kedro.pipelines.synthesis.truth import PartCutter, TruthPart, truth_rows, with_labels
 
 # Within one process: NumPy, Polars and Arrow release Python's lock for most of the work.
 _THREADS: Final = 2
 # Tickets generated at a time: more need more memory, fewer take longer each.
 _CHUNK_TICKETS: Final = 16_000
+# Of a day that has more: its objects need memory too.
+_PART_TICKETS: Final = 8_000
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,13 @@ class GeneratedBatch:
 
 def generate_batch(scenario: Scenario, days: Sequence[int]) -> GeneratedBatch:
     """The tickets received on `days`."""
-    batch = build_batch(scenario, days)
+    return _generated(build_batch(scenario, days))
+
+
+def _generated(batch: TicketBatch) -> GeneratedBatch:
+    """Events and lines of a batch of tickets."""
     events = batch_events(batch)
-    lines, defects = with_defects(events, raw_lines(events), scenario.defect_rates)
+    lines, defects = with_defects(events, raw_lines(events), batch.scenario.defect_rates)
     return GeneratedBatch(lines, with_labels(truth_rows(batch), defects), defects)
 
 
@@ -69,12 +75,12 @@ def generate_objects(
     """
     until = day_number(observe_until or date.max)
     days = range(day_number(first), min(day_number(last), until) + 1)
-    chunks = _chunks(scenario, days, days_per_chunk)
     waiting, defects = Waiting(), DefectLedger(until)
     tickets, injected = PartCutter("ground_truth"), PartCutter("ground_truth_defects")
-    for chunk, batch in zip(chunks, _batches(scenario, chunks, workers), strict=True):
+    jobs = _jobs(scenario, _chunks(scenario, days, days_per_chunk))
+    for complete_before, batch in _in_order(jobs, workers):
         waiting.add(defects.add(batch.lines, batch.defects).before(until + 1))
-        objects = waiting.complete(before=chunk[-1] + 1)
+        objects = waiting.complete(before=complete_before)
         yield objects, tickets.add(batch.truth), injected.add(defects.located(objects))
     objects = waiting.complete()
     rows = pl.concat([defects.located(objects), defects.finish()])
@@ -93,18 +99,35 @@ def _chunks(scenario: Scenario, days: range, most_days: int) -> list[range]:
     return [*chunks, range(start, days.stop)]
 
 
-def _batches(
-    scenario: Scenario, chunks: Sequence[Sequence[int]], workers: int
-) -> Iterator[GeneratedBatch]:
-    """Each chunk, in order, a few chunks ahead of the reader."""
+# What makes a batch, and the day before which all objects are complete once it is there.
+_Job = tuple[int, Callable[[], GeneratedBatch]]
+
+
+def _jobs(scenario: Scenario, chunks: Iterable[range]) -> Iterator[_Job]:
+    """A job per chunk; several for a day of many tickets, which is built here, once."""
+    for chunk in chunks:
+        if sum(map(scenario.plan.count, chunk)) <= _CHUNK_TICKETS:
+            yield chunk.stop, partial(generate_batch, scenario, chunk)
+            continue
+        *parts, last = build_batch(scenario, chunk).parts(_PART_TICKETS)
+        for part in parts:
+            yield chunk.start, partial(_generated, part)
+        yield chunk.stop, partial(_generated, last)
+
+
+def _in_order(jobs: Iterator[_Job], workers: int) -> Iterator[tuple[int, GeneratedBatch]]:
+    """The batch of each job, in order, made a few jobs ahead of the reader."""
+    running: deque[tuple[int, Future[GeneratedBatch]]] = deque()
     with _executor(workers) as pool:
-        jobs = (partial(generate_batch, scenario, chunk) for chunk in chunks)
         # One more than are worked on, so that nobody waits while the reader writes.
-        running = deque(pool.submit(job) for job in islice(jobs, max(workers, _THREADS) + 1))
-        while running:
-            batch = running.popleft().result()
-            running.extend(pool.submit(job) for job in islice(jobs, 1))
-            yield batch
+        ahead = max(workers, _THREADS) + 1
+        while True:
+            for complete_before, job in islice(jobs, ahead - len(running)):
+                running.append((complete_before, pool.submit(job)))
+            if not running:
+                return
+            complete_before, made = running.popleft()
+            yield complete_before, made.result()
 
 
 def _executor(workers: int) -> Executor:

@@ -14,6 +14,8 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pqrs_kedro.pipelines.synthesis.spill import Spilled
+
 Int = NDArray[np.int64]
 # Numbers of pieces: half the memory of 64 bits, for the largest arrays that there are.
 Numbers = NDArray[np.int32]
@@ -81,8 +83,7 @@ class Texts:
     """Texts in one buffer, one after the other: text i is bytes offsets[i] to offsets[i + 1]."""
 
     offsets: Int
-    data: pa.Buffer
-    is_in_file: bool = False
+    data: pa.Buffer | Spilled
 
     @staticmethod
     def of(array: pa.Array) -> "Texts":
@@ -97,8 +98,9 @@ class Texts:
         return Texts.of(pa.concat_arrays([part.array() for part in parts]))
 
     def array(self) -> pa.Array:
-        """The texts as an Arrow array; nothing is copied."""
-        buffers = [None, pa.py_buffer(self.offsets), self.data]
+        """The texts as an Arrow array; what is in memory is not copied."""
+        texts = self.moved(self.content()) if self.is_in_file else self
+        buffers = [None, pa.py_buffer(texts.offsets), texts.data]
         return pa.Array.from_buffers(pa.large_string(), len(self.offsets) - 1, buffers)
 
     def series(self) -> pl.Series:
@@ -107,16 +109,26 @@ class Texts:
 
     def slice(self, start: int, end: int) -> "Texts":
         """Consecutive texts; nothing is copied."""
-        return Texts(self.offsets[start : end + 1], self.data, self.is_in_file)
+        return Texts(self.offsets[start : end + 1], self.data)
 
     def taken(self, order: Int) -> "Texts":
         """The texts in another order."""
         return Texts.of(self.array().take(_indices(order)))
 
     def content(self) -> pa.Buffer:
-        """The bytes of all texts."""
+        """The bytes of all texts, in memory."""
+        content = self._own
+        return content.read() if isinstance(content, Spilled) else content
+
+    @property
+    def _own(self) -> pa.Buffer | Spilled:
         first, last = int(self.offsets[0]), int(self.offsets[-1])
         return self.data.slice(first, last - first)
+
+    @property
+    def is_in_file(self) -> bool:
+        """Whether the bytes are set aside in a temporary file."""
+        return isinstance(self.data, Spilled)
 
     @property
     def bytes_held(self) -> int:
@@ -125,15 +137,16 @@ class Texts:
 
     def compact(self) -> "Texts":
         """The same texts, copied to memory if they fill less than half of their buffer."""
-        content = self.content()
-        if 2 * content.size >= self.data.size:
+        if 2 * self._own.size >= self.data.size:
             return self
+        if self.is_in_file:
+            return self.moved(self.content())
         # A copy by NumPy, which releases Python's lock meanwhile.
-        return self.moved(pa.py_buffer(np.frombuffer(content, dtype=np.uint8).copy()), False)
+        return self.moved(pa.py_buffer(np.frombuffer(self.content(), dtype=np.uint8).copy()))
 
-    def moved(self, data: pa.Buffer, is_in_file: bool = True) -> "Texts":
+    def moved(self, data: pa.Buffer | Spilled) -> "Texts":
         """The same texts in a buffer that holds their bytes and nothing else."""
-        return Texts(self.offsets - self.offsets[0], data, is_in_file)
+        return Texts(self.offsets - self.offsets[0], data)
 
 
 def _indices(numbers: NDArray[np.integer]) -> pa.Array:

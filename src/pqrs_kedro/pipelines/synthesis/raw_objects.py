@@ -5,7 +5,7 @@ one object is one slice of it. Lines of days that are still to come wait here; a
 when less than half of it is still waited for, so that little is held that is not needed.
 """
 
-import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from pqrs_kedro.domain.calendar import to_date
 from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.pipelines.synthesis.pieces import Int, Texts
+from pqrs_kedro.pipelines.synthesis.spill import Spill
 
 # Lines that wait are kept in temporary files beyond this: a month of a hundredfold volume is
 # received before most of its events happen.
-HELD_BYTES: Final = 512 << 20
+HELD_BYTES: Final = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,7 @@ class Waiting:
 
     def __init__(self) -> None:
         self._lines: list[Lines] = []
+        self._spill = Spill()
 
     def add(self, lines: Lines) -> None:
         """Take the lines of a batch."""
@@ -147,30 +149,19 @@ class Waiting:
             ):
                 found.setdefault(key, []).append(part)
         kept = [] if before is None else [lines.since(before) for lines in self._lines]
-        self._lines = _held([lines.compact() for lines in kept if len(lines)])
+        self._lines = list(self._held([lines.compact() for lines in kept if len(lines)]))
         return [
             RawObject(CHANNEL_IDS[channel], to_date(day), tuple(parts))
             for (day, channel), parts in sorted(found.items())
         ]
 
+    def _held(self, waiting: list[Lines]) -> Iterator[Lines]:
+        """The same lines, the texts beyond HELD_BYTES in temporary files."""
+        room = HELD_BYTES
+        for lines in waiting:
+            room -= lines.texts.bytes_held
+            yield lines if room >= 0 or lines.texts.is_in_file else self._set_aside(lines)
 
-def _held(waiting: list[Lines]) -> list[Lines]:
-    """The same lines, the buffers beyond HELD_BYTES in temporary files."""
-    room = HELD_BYTES
-    held = []
-    for lines in waiting:
-        room -= lines.texts.bytes_held
-        held.append(lines if room >= 0 else _in_file(lines))
-    return held
-
-
-def _in_file(lines: Lines) -> Lines:
-    """The same lines with their texts in a temporary file, which goes with the last reader."""
-    with tempfile.NamedTemporaryFile(prefix="pqrs-lines-") as file:
-        file.write(lines.texts.content())
-        file.flush()
-        # Mapped by Arrow: Python's mmap would keep a file descriptor for as long as lines wait, and
-        # a long run of a large volume would run out of them.
-        with pa.memory_map(file.name) as mapped:
-            texts = lines.texts.moved(mapped.read_buffer())
-    return replace(lines, texts=texts)
+    def _set_aside(self, lines: Lines) -> Lines:
+        texts = lines.texts
+        return replace(lines, texts=texts.moved(self._spill.put(texts.content())))

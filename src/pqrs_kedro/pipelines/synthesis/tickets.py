@@ -1,8 +1,10 @@
 """What a ticket is, before its events: arrivals with type, place, person, path and timeline."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -24,7 +26,7 @@ from pqrs_kedro.pipelines.synthesis.arrivals import (
     draw_arrivals,
 )
 from pqrs_kedro.pipelines.synthesis.codes import REOPENED
-from pqrs_kedro.pipelines.synthesis.draws import DayDraws, choose
+from pqrs_kedro.pipelines.synthesis.draws import DayDraws, TicketDraws, choose
 from pqrs_kedro.pipelines.synthesis.identifiers import radicado, uuid7
 from pqrs_kedro.pipelines.synthesis.paths import (
     END,
@@ -53,6 +55,7 @@ ANONYMOUS_SHARE = 0.05  # of webform petitions [assume]
 
 Int = NDArray[np.int64]
 Bool = NDArray[np.bool_]
+_Table = TypeVar("_Table", Arrivals, Timeline)
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class TicketBatch:
     """The tickets of some reception days; arrays have one row per ticket, days in order."""
 
     scenario: Scenario
-    draws: DayDraws
+    draws: TicketDraws
     day: Int
     arrivals: Arrivals
     type_index: Int
@@ -95,12 +98,38 @@ class TicketBatch:
         """Running number of each ticket since the plan's first day."""
         counts = np.array(self.draws.counts)
         index = np.arange(len(self.day)) - np.repeat(np.cumsum(counts) - counts, counts)
-        return self.scenario.plan.number_before(self.day) + index
+        return self.scenario.plan.number_before(self.day) + self.draws.first + index
 
     @cached_property
     def frame(self) -> pl.DataFrame:
         """Facts of the tickets that events and texts speak of, one row per ticket."""
         return _ticket_frame(self)
+
+    def parts(self, most: int) -> Iterator["TicketBatch"]:
+        """The batch in parts of no more than `most` tickets, about equal; of one day.
+
+        Facts of all a day's tickets are little; their events and lines are much.
+        """
+        count = len(self.day)
+        number = -(-count // most)
+        edges = [count * place // number for place in range(number + 1)]
+        return (self._part(start, end) for start, end in pairwise(edges))
+
+    def _part(self, start: int, end: int) -> "TicketBatch":
+        rows = slice(start, end)
+        columns = ("day", "type_index", "path", "resolution", "extended", "received_at", "micros")
+        return replace(
+            self,
+            draws=self.draws.of_tickets(start, end),
+            arrivals=_rows_of(self.arrivals, rows),
+            timeline=_rows_of(self.timeline, rows),
+            **{name: getattr(self, name)[rows] for name in columns},
+        )
+
+
+def _rows_of(table: _Table, rows: slice) -> _Table:
+    """Some rows of a dataclass whose fields are arrays with one row per ticket."""
+    return replace(table, **{item.name: getattr(table, item.name)[rows] for item in fields(table)})
 
 
 def build_batch(scenario: Scenario, days: Sequence[int]) -> TicketBatch:

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from pqrs_kedro.domain.statuses import MAX_PATH_LENGTH
-from pqrs_kedro.pipelines.synthesis.draws import DayDraws, Raw
+from pqrs_kedro.pipelines.synthesis.draws import Raw, TicketDraws
 from pqrs_kedro.pipelines.synthesis.events import EVENT_TYPES, EventTable, Int
 
 # Places of events in their tickets: those of the path, then one for each other kind.
@@ -38,7 +38,7 @@ class TicketEvents:
         return self._order[first : first + self._counts[row]]
 
 
-def _befallen(draws: DayDraws, stream: str, rate: float, counts: Int) -> tuple[Int, Int]:
+def _befallen(draws: TicketDraws, stream: str, rate: float, counts: Int) -> tuple[Int, Int]:
     """Tickets, and places among their events, each befallen with probability `rate`.
 
     A gap of at least k events has probability (1 - rate)^k. The powers are products, so that they

@@ -61,8 +61,8 @@ class CleanBatch:
 
     def content(self, event: int) -> bytes:
         """An event's line, without its line feed."""
-        start, end = self.lines.texts.offsets[self.position[event] :][:2].tolist()
-        return bytes(memoryview(self.lines.texts.data)[start : end - 1])
+        at = int(self.position[event])
+        return bytes(self.lines.texts.slice(at, at + 1).content())[:-1]
 
     def place(self, event: int) -> Place:
         """Where an event's line lies."""
