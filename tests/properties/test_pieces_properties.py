@@ -19,6 +19,7 @@ from pqrs_kedro.pipelines.synthesis.pieces import (
     joined,
     text_array,
 )
+from pqrs_kedro.pipelines.synthesis.spill import Spill
 
 WORDS = st.text(max_size=4)
 WORD_LISTS = st.lists(WORDS, max_size=3)
@@ -163,10 +164,19 @@ def test_concatenated_texts_are_those_of_all_in_turn(cases: list[tuple[list[str]
     assert listed(together) == [text for expected, _ in cases for text in expected]
 
 
-@given(case=slices())
-def test_compact_texts_are_the_same_and_fill_half_of_what_they_hold(case: tuple[list[str], Texts]):
-    expected, texts = case
-    compact = texts.compact()
-    assert listed(compact) == expected
-    assert compact.content() == texts.content()
-    assert compact.bytes_held <= 2 * len("".join(expected).encode())
+@given(cases=st.lists(slices(), min_size=1, max_size=4), data=st.data())
+def test_texts_set_aside_in_files_are_the_same(
+    cases: list[tuple[list[str], Texts]], data: st.DataObject
+):
+    spill = Spill()
+    # All are written before any is read.
+    aside = [texts.moved(spill.put(texts.content())) for _, texts in cases]
+    for (expected, texts), filed in zip(cases, aside, strict=True):
+        assert (filed.bytes_held, filed.is_sparse) == (0, False)
+        assert listed(filed) == expected
+        start, end = sorted(data.draw(st.integers(0, len(expected))) for _ in range(2))
+        part = filed.slice(start, end)
+        assert listed(part) == expected[start:end]
+        assert part.is_sparse is (2 * part.content().size < texts.content().size)
+        again = part.moved(spill.put(part.content()))
+        assert again.content() == texts.slice(start, end).content()

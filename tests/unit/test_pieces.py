@@ -42,7 +42,7 @@ def test_more_literals_than_there_are_numbers_for_are_an_error():
 
 
 @pytest.mark.parametrize(
-    ("kept", "is_copied"),
+    ("kept", "is_sparse"),
     [
         pytest.param(slice(0, 4), False, id="all_of_the_buffer"),
         pytest.param(slice(1, 3), False, id="half_of_it"),
@@ -50,23 +50,23 @@ def test_more_literals_than_there_are_numbers_for_are_an_error():
         pytest.param(slice(2, 2), True, id="nothing"),
     ],
 )
-def test_texts_are_copied_where_they_fill_less_than_half_of_their_buffer(
-    kept: slice, is_copied: bool
+def test_texts_are_sparse_where_they_fill_less_than_half_of_their_buffer(
+    kept: slice, is_sparse: bool
 ):
-    texts = of("1234", "5678", "abcd", "efgh").slice(kept.start, kept.stop)
-    compact = texts.compact()
-    assert (compact is not texts) is is_copied
-    assert compact.series().to_list() == ["1234", "5678", "abcd", "efgh"][kept]
-    assert compact.bytes_held == (len(compact.content()) if is_copied else 16)
+    whole = of("1234", "5678", "abcd", "efgh")
+    texts = whole.slice(kept.start, kept.stop)
+    assert texts.is_sparse is is_sparse
+    assert texts.bytes_held == 16
+    in_file = whole.moved(Spill().put(whole.content())).slice(kept.start, kept.stop)
+    assert in_file.is_sparse is is_sparse
 
 
-def test_texts_in_a_file_hold_no_memory_until_most_of_the_file_is_done_with():
+def test_texts_in_a_file_hold_no_memory():
     texts = of("xx", "1234", "5678").slice(1, 3)
     moved = texts.moved(Spill().put(texts.content()))
     assert moved.is_in_file
     assert moved.content() == texts.content()
-    assert (moved.bytes_held, moved.compact()) == (0, moved)
     assert moved.series().to_list() == ["1234", "5678"]
-    assert moved.slice(1, 2).bytes_held == 0
-    few = moved.slice(1, 2).slice(0, 0).compact()
-    assert (few.bytes_held, few.is_in_file) == (0, False)
+    second = moved.slice(1, 2)
+    assert (second.bytes_held, second.content().to_pybytes()) == (0, b"5678")
+    assert Texts.concatenated([second, of("!")]).series().to_list() == ["5678", "!"]

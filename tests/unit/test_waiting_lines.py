@@ -1,4 +1,4 @@
-"""Lines that wait hold little memory, however long the run: buffers go, the rest is in files."""
+"""Lines that wait hold little memory, however long the run: what is sparse is in files."""
 
 from datetime import date
 from pathlib import Path
@@ -45,10 +45,10 @@ def test_held_memory_follows_the_lines_that_wait_and_not_the_length_of_the_run()
         waiting.add(batch_of(day))
         waiting.complete(before=day + 1)
         held.append(held_by(waiting))
-        assert waiting_lines(day) * len(LINE) <= held[-1]
-        assert held[-1] <= 2 * waiting_lines(day) * len(LINE)
-    # One line of each day is still waited for after a year; its day's buffer is not.
-    assert held[-1] < DAYS * len(DELAYS) * len(LINE) / 10
+        kept = sum(lines.texts.data.size for lines in waiting._lines)
+        assert waiting_lines(day) * len(LINE) <= kept <= 2 * waiting_lines(day) * len(LINE)
+    # 20 of a batch's 40 lines wait after its day, 10 after the next: those are in a file.
+    assert held == [len(DELAYS) * len(LINE)] * DAYS
 
 
 def test_lines_beyond_the_limit_wait_in_one_file(monkeypatch: pytest.MonkeyPatch):
@@ -71,18 +71,17 @@ def test_lines_beyond_the_limit_wait_in_one_file(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_file_goes_when_nothing_in_it_is_waited_for(monkeypatch: pytest.MonkeyPatch):
-    """Files of one batch each: a few batches' lines wait for more than a month."""
     monkeypatch.setattr(raw_objects, "HELD_BYTES", 0)
-    monkeypatch.setattr(spill, "FILE_BYTES", 20 * len(LINE))
+    # A file for each batch.
+    monkeypatch.setattr(spill, "FILE_BYTES", 1)
     waiting, before = Waiting(), open_files()
     for day in range(100):
         waiting.add(batch_of(day))
         waiting.complete(before=day + 1)
-        # The last line of each batch is alone in its file, of which less than half is left.
-        assert open_files() - before <= 2 * len(waiting._lines)
-    assert open_files() - before < 2 * 100
+        # One for each batch that waits, none for what was written anew in a later one.
+        assert open_files() - before == len(waiting._lines) == day + 1
     waiting.complete()
-    assert open_files() - before <= 1
+    assert open_files() - before == 1
 
 
 def test_files_shrink_with_the_lines_that_wait_in_them(monkeypatch: pytest.MonkeyPatch):

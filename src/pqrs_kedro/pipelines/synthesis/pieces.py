@@ -135,14 +135,10 @@ class Texts:
         """Bytes of memory that these texts keep from being freed."""
         return 0 if self.is_in_file else self.data.size
 
-    def compact(self) -> "Texts":
-        """The same texts, copied to memory if they fill less than half of their buffer."""
-        if 2 * self._own.size >= self.data.size:
-            return self
-        if self.is_in_file:
-            return self.moved(self.content())
-        # A copy by NumPy, which releases Python's lock meanwhile.
-        return self.moved(pa.py_buffer(np.frombuffer(self.content(), dtype=np.uint8).copy()))
+    @property
+    def is_sparse(self) -> bool:
+        """Whether these texts fill less than half of the buffer that they keep."""
+        return 2 * self._own.size < self.data.size
 
     def moved(self, data: pa.Buffer | Spilled) -> "Texts":
         """The same texts in a buffer that holds their bytes and nothing else."""

@@ -1,8 +1,10 @@
 """Lines of a batch, and the raw objects that the lines of several batches make up.
 
 A batch's lines lie in one buffer, ordered by (day, channel, ts, event_id), so that what belongs to
-one object is one slice of it. Lines of days that are still to come wait here; a buffer is copied
-when less than half of it is still waited for, so that little is held that is not needed.
+one object is one slice of it. Lines of days that are still to come wait here; when less than half
+of a buffer is still waited for, they wait in a temporary file, so that little is held that is not
+needed. Small copies in memory would do it too, but they leave it in shreds: half a gigabyte of
+lines took one and a half.
 """
 
 from collections.abc import Iterator
@@ -24,7 +26,7 @@ from pqrs_kedro.pipelines.synthesis.spill import Spill
 
 # Lines that wait are kept in temporary files beyond this: a month of a hundredfold volume is
 # received before most of its events happen.
-HELD_BYTES: Final = 256 << 20
+HELD_BYTES: Final = 128 << 20
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,9 @@ class Lines:
             for start, end in pairwise(edges)
         }
 
-    def compact(self) -> "Lines":
-        """The same lines, without a buffer of which they fill less than half."""
-        texts = self.texts.compact()
-        if texts is self.texts:
-            return self
+    def set_aside(self, spill: Spill) -> "Lines":
+        """The same lines with their texts in a temporary file."""
+        texts = self.texts.moved(spill.put(self.texts.content()))
         return Lines(
             self.day.copy(), self.channel.copy(), self.at.copy(), self.tie.copy(), texts,
             self.defect.copy(),
@@ -149,19 +149,17 @@ class Waiting:
             ):
                 found.setdefault(key, []).append(part)
         kept = [] if before is None else [lines.since(before) for lines in self._lines]
-        self._lines = list(self._held([lines.compact() for lines in kept if len(lines)]))
+        self._lines = list(self._held([lines for lines in kept if len(lines)]))
         return [
             RawObject(CHANNEL_IDS[channel], to_date(day), tuple(parts))
             for (day, channel), parts in sorted(found.items())
         ]
 
     def _held(self, waiting: list[Lines]) -> Iterator[Lines]:
-        """The same lines, the texts beyond HELD_BYTES in temporary files."""
+        """The same lines; in temporary files what is sparse, and what is beyond HELD_BYTES."""
         room = HELD_BYTES
         for lines in waiting:
-            room -= lines.texts.bytes_held
-            yield lines if room >= 0 or lines.texts.is_in_file else self._set_aside(lines)
-
-    def _set_aside(self, lines: Lines) -> Lines:
-        texts = lines.texts
-        return replace(lines, texts=texts.moved(self._spill.put(texts.content())))
+            is_sparse = lines.texts.is_sparse
+            room -= 0 if is_sparse else lines.texts.bytes_held
+            is_beyond = room < 0 and not lines.texts.is_in_file
+            yield lines.set_aside(self._spill) if is_sparse or is_beyond else lines
