@@ -1,19 +1,23 @@
-"""The project's own commands, found by Kedro: `kedro reproduce | accept | truth | warehouse`."""
+"""The project's own commands, found by Kedro.
+
+`kedro import-raw | reproduce | accept | truth | lake | warehouse`.
+"""
 
 import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-from kedro.framework.cli.utils import env_option
+from kedro.framework.cli.utils import _split_params, env_option
 from kedro.framework.startup import bootstrap_project
 from kedro.utils import find_kedro_project
 from rich.console import Console
 from rich.table import Table
 
+from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput, check_run_id
 from pqrs_kedro.run.config_loader import project_lake
@@ -30,6 +34,62 @@ def cli() -> None:
 
 
 cli.add_command(warehouse)
+
+
+_DECLARATIONS = ("synthetic", "anonymised")
+
+
+@cli.command("import-raw")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--declare", metavar="|".join(_DECLARATIONS), help="What the lines are. Required.")
+@click.option(
+    "--source",
+    type=click.Choice(["auto", *CHANNEL_IDS]),
+    default="auto",
+    show_default=True,
+    help="Channel of all lines; auto: each line says its own.",
+)
+@click.option("--run-id", help="Run id of the import; without it a new one.")
+@click.option(
+    "--params",
+    default="",
+    callback=_split_params,
+    help="Parameters as of kedro run, such as profile=ley1755.",
+)
+@env_option
+def import_raw(
+    files: tuple[Path, ...],
+    declare: str | None,
+    source: str,
+    run_id: str | None,
+    params: dict[str, Any],
+    env: str | None,
+) -> None:
+    """Import FILES of raw events as a run: ingestion to reporting on lines of your own.
+
+    FILES are JSON Lines that follow docs/raw_events.md. Every line is kept as it is: what is no
+    event goes into quarantine with its reason, and is counted. Nothing is written before the files
+    have been read and found to be of raw events.
+
+    The lake is append-only and never forgets by itself, so it is no place for real personal data:
+    say with --declare that the lines are synthetic, or anonymised. kedro lake purge removes a run.
+
+    Example: kedro import-raw --declare synthetic --params profile=ley1755 january.jsonl
+    """
+    from pqrs_kedro.run.import_raw import import_raw as run_import
+
+    if declare not in _DECLARATIONS:
+        said = "is missing" if declare is None else f"{declare!r} is not allowed"
+        _refuse(
+            f"--declare: {said}; say that the lines are {' or '.join(_DECLARATIONS)}: real "
+            "personal data does not belong in a lake that only grows (docs/import.md)"
+        )
+    given = params if run_id is None else {**params, "run_id": run_id}
+    project = Path(find_kedro_project(Path.cwd()) or Path.cwd())
+    try:
+        run_import(project, files, declare, source, given, env)
+    except InvalidInput as error:
+        _refuse(str(error))
 
 
 @cli.command()

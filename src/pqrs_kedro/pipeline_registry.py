@@ -1,16 +1,26 @@
-"""The five pipelines, and the whole run as their sum."""
+"""The pipelines, and the whole run as the sum of its stages."""
+
+from typing import Final
 
 from kedro.pipeline import Pipeline
 
 from pqrs_kedro.pipelines.curation.pipeline import create_pipeline as curation
 from pqrs_kedro.pipelines.ingestion.pipeline import create_pipeline as ingestion
+from pqrs_kedro.pipelines.intake.pipeline import create_pipeline as intake
 from pqrs_kedro.pipelines.metrics.pipeline import create_pipeline as metrics
 from pqrs_kedro.pipelines.reporting.pipeline import create_pipeline as reporting
 from pqrs_kedro.pipelines.synthesis.pipeline import create_pipeline as synthesis
 
+# The stages of a run whose lines come from outside; that of an ordinary run has its own first one.
+AFTER_RAW: Final = ("ingestion", "curation", "metrics", "reporting")
+EXTERNAL_STAGES: Final = ("intake", *AFTER_RAW)
+
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Pipelines by name, in the order of the data flow; `__default__` is the whole run."""
+    """Pipelines by name, in the order of the data flow; `__default__` is the whole run.
+
+    It generates its lines; `intake` takes the place of `synthesis` where they come from outside.
+    """
     stages = {
         "synthesis": synthesis(),
         "ingestion": ingestion(),
@@ -18,4 +28,5 @@ def register_pipelines() -> dict[str, Pipeline]:
         "metrics": metrics(),
         "reporting": reporting(),
     }
-    return {**stages, "__default__": sum(stages.values(), Pipeline([]))}
+    whole = sum(stages.values(), Pipeline([]))
+    return {**stages, "intake": intake(), "__default__": whole}

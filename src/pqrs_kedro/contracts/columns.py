@@ -28,6 +28,7 @@ QUARANTINE_REASONS: Final = (
     "missing_field",
     "unknown_value",
     "invalid_value",
+    "no_reception",
 )
 
 

@@ -1,54 +1,50 @@
 """The raw layer of one run as a Kedro dataset: JSON Lines objects in, numbered lines out.
 
-Saving takes complete raw objects, list by list, and creates each one. Loading splits the bytes at
-line feeds itself, object by object, and parses with one `json_transform`: DuckDB's own readers lose
-blank lines, byte order marks and invalid UTF-8, and line numbers from a parallel reader are wrong.
+Saving takes complete raw objects, list by list, and creates each one. Loading splits and parses
+them (`lines`).
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from datetime import date
+from typing import Any, Final, Protocol
 
 import ibis
-import numpy as np
 import pyarrow as pa
 from kedro.io.core import AbstractDataset, DatasetError
 from kedro_datasets._typing import JSONPreview
 
-from pqrs_kedro.contracts.raw import RAW_EVENT_STRUCTURE
-from pqrs_kedro.lake.layout import hive_values, logical_key, raw_key, raw_pattern
+from pqrs_kedro.datasets.lines import object_lines, parse_lines
+from pqrs_kedro.lake.layout import raw_key, raw_pattern
 from pqrs_kedro.lake.objects import LakeObject, put
-from pqrs_kedro.lake.store import open_store
-from pqrs_kedro.pipelines.synthesis.raw_objects import RawObject
+from pqrs_kedro.lake.store import Content, open_store
 from pqrs_kedro.run.engine import ENGINE, EngineSettings
 
-# Objects are parsed together up to this size: enough to occupy every core, little enough to hold.
-_CHUNK_BYTES: Final = 32 << 20
-_LINE_FEED: Final = 10
 # Hashing and writing release Python's lock; two objects at a time keep two cores busy.
 _WRITERS: Final = 2
-_BATCH_ROWS: Final = 16_384
-
-_CREATE: Final = """
-CREATE OR REPLACE TABLE raw_lines (
-    source_object VARCHAR, source VARCHAR, day DATE, line_number BIGINT, line BLOB,
-    text VARCHAR, event {structure}
-)
-"""
-# The inner `try` is needed: invalid UTF-8 would fail the whole statement.
-_PARSE: Final = """
-INSERT INTO raw_lines
-SELECT source_object, source, day::DATE, line_number, line,
-       CASE WHEN event IS NULL OR event.event_id IS NULL THEN text END, event
-FROM (
-    SELECT *, try(json_transform(text, $structure)) AS event
-    FROM (SELECT *, try(decode(line)) AS text FROM raw_chunk)
-)
-"""
 
 
-class RawEvents(AbstractDataset[list[RawObject], ibis.Table]):
+class RawObject(Protocol):
+    """What is saved: the lines of one source and local day."""
+
+    @property
+    def source(self) -> str:
+        """Intake channel of all lines."""
+
+    @property
+    def day(self) -> date:
+        """Local day under which they lie."""
+
+    @property
+    def rows(self) -> int:
+        """How many lines there are."""
+
+    def content(self) -> Content:
+        """The object's bytes."""
+
+
+class RawEvents(AbstractDataset[Sequence[RawObject], ibis.Table]):
     """Raw objects of a run.
 
     `load` gives an Ibis table with one row per line: source_object, source, day, line_number, line
@@ -71,7 +67,7 @@ class RawEvents(AbstractDataset[list[RawObject], ibis.Table]):
         self.objects: list[LakeObject] = []
         self.saved = False
 
-    def save(self, data: list[RawObject]) -> None:
+    def save(self, data: Sequence[RawObject]) -> None:
         """Create some of the run's objects; called once for each list the generator yields."""
         store = open_store(self._path)
         self.saved = True
@@ -85,18 +81,10 @@ class RawEvents(AbstractDataset[list[RawObject], ibis.Table]):
 
     def load(self) -> ibis.Table:
         """All lines of the run, parsed."""
-        connection = ENGINE.connect(self._engine)
-        structure = _sql_type(RAW_EVENT_STRUCTURE)
-        connection.raw_sql(_CREATE.format(structure=structure))
-        database = connection.con
-        for chunk in self._chunks():
-            database.register("raw_chunk", chunk)
-            database.execute(_PARSE, {"structure": json.dumps(RAW_EVENT_STRUCTURE)})
-            database.unregister("raw_chunk")
-        return connection.table("raw_lines")
+        return parse_lines(ENGINE.connect(self._engine), "raw_lines", self._lines())
 
-    def _chunks(self) -> Iterator[pa.Table]:
-        """The lines of several objects at a time, in batches that several threads can take."""
+    def _lines(self) -> Iterator[pa.Table]:
+        """The lines of one object after the other."""
         store = open_store(self._path)
         keys = store.glob(raw_pattern(self._run_id))
         if not keys and not self.saved:
@@ -104,18 +92,8 @@ class RawEvents(AbstractDataset[list[RawObject], ibis.Table]):
                 f"run {self._run_id} has no raw objects in {store.location('')}: "
                 "run the synthesis pipeline with this run_id first"
             )
-        waiting: list[pa.Table] = []
-        size = 0
         for key in keys:
-            content = store.read(key)
-            if content:
-                waiting.append(_numbered_lines(key, content))
-            size += len(content)
-            if size >= _CHUNK_BYTES:
-                yield _batched(waiting)
-                waiting, size = [], 0
-        if waiting:
-            yield _batched(waiting)
+            yield object_lines(key, store.read(key))
 
     def _exists(self) -> bool:
         return bool(open_store(self._path).glob(raw_pattern(self._run_id)))
@@ -138,36 +116,3 @@ def _shown(line: bytes) -> Any:
         return json.loads(line)
     except ValueError:
         return line.decode(errors="replace")
-
-
-def _numbered_lines(key: str, content: bytes) -> pa.Table:
-    """Lines of one object, split at line feeds and numbered from 1; blank ones count."""
-    octets = np.frombuffer(content, dtype=np.uint8)
-    feeds = np.flatnonzero(octets == _LINE_FEED)
-    ends = feeds if content.endswith(b"\n") or not content else np.append(feeds, len(octets))
-    # Without the line feeds, a line ends where it did, less the feeds before it.
-    offsets = np.concatenate([[0], ends - np.arange(len(ends))]).astype(np.int64)
-    data = octets[octets != _LINE_FEED]
-    lines = pa.LargeBinaryArray.from_buffers(
-        pa.large_binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)]
-    )
-    hive = hive_values(key)
-    same = {"source_object": logical_key(key), "source": hive["source"], "day": hive["day"]}
-    columns = {name: pa.repeat(pa.scalar(value), len(lines)) for name, value in same.items()}
-    columns |= {"line_number": pa.array(np.arange(1, len(lines) + 1)), "line": lines}
-    return pa.table(columns)
-
-
-def _batched(tables: list[pa.Table]) -> pa.Table:
-    batches = [batch for table in tables for batch in table.to_batches(max_chunksize=_BATCH_ROWS)]
-    return pa.Table.from_batches(batches)
-
-
-def _sql_type(structure: Any) -> str:
-    """DuckDB type of a `json_transform` structure."""
-    if isinstance(structure, dict):
-        fields = ", ".join(f'"{name}" {_sql_type(part)}' for name, part in structure.items())
-        return f"STRUCT({fields})"
-    if isinstance(structure, list):
-        return f"{_sql_type(structure[0])}[]"
-    return str(structure)

@@ -12,6 +12,7 @@ from typing import Any
 
 from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.domain.calendar import colombian_calendar
+from pqrs_kedro.external import EXTERNAL, SYNTHETIC
 from pqrs_kedro.lake.layout import checksums_key, logical_key, manifest_key
 from pqrs_kedro.lake.objects import LakeObject, digest, put
 from pqrs_kedro.lake.store import Store
@@ -98,7 +99,7 @@ def manifest_document(
         "contract_version": CONTRACT_VERSION,
         "run_id": run_id,
         "status": "completed",
-        "origin": "synthetic",
+        **_origin(parameters),
         "fingerprint": fingerprint.value,
         "digest": outputs.digest,
         "inputs": {
@@ -128,6 +129,18 @@ def manifest_document(
         },
     }
     return _document(content)
+
+
+def _origin(parameters: RunParameters) -> dict[str, Any]:
+    """Where the raw lines come from; of imported ones, what they were declared to be."""
+    external = parameters.external
+    if external is None:
+        return {"origin": SYNTHETIC}
+    return {
+        "origin": EXTERNAL,
+        "declared": external.declared,
+        "sources": [file.model_dump() for file in external.read],
+    }
 
 
 def _document(content: dict[str, Any]) -> bytes:

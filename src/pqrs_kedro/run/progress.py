@@ -24,9 +24,14 @@ class Display:
         """Say what is run."""
         until = parameters.observe_until
         observed = f" | observed until {until}" if until is not None else ""
+        external = parameters.external
+        origin = f"seed {parameters.seed}"
+        if external is not None:
+            lines = sum(file.lines for file in external.read)
+            origin = f"{lines:,} lines from outside, declared {external.declared}"
         self.console.print(
-            f"run {run_id} | seed {parameters.seed} | {parameters.date_min} to "
-            f"{parameters.date_max} | {parameters.profile}{observed}"
+            f"run {run_id} | {origin} | {parameters.date_min} to {parameters.date_max} | "
+            f"{parameters.profile}{observed}"
         )
 
     def running(self, stage: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from loky import ProcessPoolExecutor
 
 from pqrs_kedro.contracts.tables import TABLES
+from pqrs_kedro.external import EXTERNAL
 from pqrs_kedro.lake.hashing import sha256_hex
 from pqrs_kedro.lake.layout import logical_key, object_key, raw_key
 from pqrs_kedro.lake.objects import LakeObject
@@ -22,7 +23,7 @@ def parameters_of(manifest: dict[str, Any]) -> dict[str, Any]:
     """The parameters that a run's data came from, as `--params` would give them."""
     inputs = manifest["inputs"]
     chosen = inputs["parameters"]
-    return {
+    found = {
         "seed": inputs["seed"],
         "date_min": inputs["date_min"],
         "date_max": inputs["date_max"],
@@ -33,6 +34,14 @@ def parameters_of(manifest: dict[str, Any]) -> dict[str, Any]:
         "observe_until": chosen.get("observe_until"),
         "territory": inputs["territory"],
     }
+    if manifest["origin"] == EXTERNAL:
+        found["external"] = {
+            "declared": manifest["declared"],
+            "source": chosen["external"]["source"],
+            "copy_of": manifest["run_id"],
+            "read": manifest["sources"],
+        }
+    return found
 
 
 def regenerate(manifest: dict[str, Any]) -> dict[str, LakeObject]:

@@ -3,7 +3,7 @@
 import gc
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import perf_counter
@@ -17,13 +17,14 @@ from kedro.runner import SequentialRunner
 
 from pqrs_kedro.lake.store import Store, open_store
 from pqrs_kedro.parameters import InvalidInput, RunParameters, check_run_id, parse_parameters
-from pqrs_kedro.pipeline_registry import register_pipelines
+from pqrs_kedro.pipeline_registry import EXTERNAL_STAGES, register_pipelines
 from pqrs_kedro.pipelines.synthesis.text_grammar import PQRS_TYPES
 from pqrs_kedro.polygons.source import polygons_file, read_polygons
 from pqrs_kedro.run.acceptance import Criterion, check_acceptance
 from pqrs_kedro.run.config_loader import latest_pointer
 from pqrs_kedro.run.engine import ENGINE, load_library
 from pqrs_kedro.run.identity import new_run_id
+from pqrs_kedro.run.inspection import Inspection, inspect_lines
 from pqrs_kedro.run.manifest import find_manifest
 from pqrs_kedro.run.progress import Display
 from pqrs_kedro.run.recorder import RunRecorder
@@ -62,6 +63,8 @@ class RunSession(KedroSession):
     """A Kedro session that makes one recorded run."""
 
     outcome: list[Criterion]
+    inspection: Inspection | None = None
+    """What the lines from outside are, where the run takes such."""
 
     def run(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Run the pipelines; the whole run is committed and checked.
@@ -75,9 +78,11 @@ class RunSession(KedroSession):
         try:
             _check_pipelines(kwargs.get("pipeline_names") or ())
             parameters, store = self._prepare(kwargs.get("runner"))
-            _check_types(parameters, kwargs.get("pipeline_names") or ())
+            _check_stages(parameters, kwargs.get("pipeline_names") or ())
         except InvalidInput as error:
             raise Refused(str(error)) from None
+        if parameters.external is not None and not kwargs.get("pipeline_names"):
+            kwargs["pipeline_names"] = list(EXTERNAL_STAGES)
         display = Display()
         run_id = str(parameters.run_id)
         recorder = RunRecorder(self._project_path, store, run_id, parameters, display)
@@ -117,7 +122,7 @@ class RunSession(KedroSession):
             raise InvalidInput(
                 f"run_id: {values['run_id']!r} is a committed run ({taken}); choose another one"
             )
-        parameters = self._with_polygons(parameters)
+        parameters = self._with_lines(self._with_polygons(parameters), store)
         self._use(parameters)
         return parameters, store
 
@@ -131,9 +136,21 @@ class RunSession(KedroSession):
         pinned = given.model_copy(update={"sha256": found.sha256})
         return parameters.model_copy(update={"territory": pinned})
 
+    def _with_lines(self, parameters: RunParameters, store: Store) -> RunParameters:
+        """The parameters with what lines from outside say of themselves, which are read here."""
+        if parameters.external is None:
+            return parameters
+        found = self.inspection = inspect_lines(parameters, parameters.external, store)
+        days = {"date_min": found.first_day, "date_max": found.last_day}
+        return parameters.model_copy(update={"external": found.external, **days})
+
     def _use(self, parameters: RunParameters) -> None:
-        """One run id, and the polygons that were checked, for the catalog, Kedro and the hooks."""
+        """One run id, and what was read and checked, for the catalog, Kedro and the hooks."""
         runtime = dict(self.store.get("runtime_params") or {})
+        if parameters.external is not None:
+            runtime |= parameters.model_dump(
+                mode="json", include={"external", "date_min", "date_max"}
+            )
         run_id, territory = str(parameters.run_id), parameters.territory.model_dump()
         if parameters.territory.polygons is not None:
             file = polygons_file(parameters.territory.polygons, self._project_path)
@@ -193,6 +210,8 @@ class RunSession(KedroSession):
                 criteria = check_acceptance(store, recorder.run_id, warehouse)
             with display.ending("report", recorder.seconds_by_stage):
                 report = keep_report(store, recorder.run_id, criteria)
+            if self.inspection is not None:
+                where["quarantined"] = self.inspection.in_quarantine
             where["report"] = store.location(report)
             where["warehouse"] = warehouse.url
             where["manifest"] = store.location(str(find_manifest(store, recorder.run_id)))
@@ -226,8 +245,16 @@ def _check_pipelines(names: Iterable[str]) -> None:
         )
 
 
-def _check_types(parameters: RunParameters, pipelines: Iterable[str]) -> None:
-    """Only types that the texts know can be generated; the stages after raw take any."""
+def _check_stages(parameters: RunParameters, pipelines: Collection[str]) -> None:
+    """Lines are generated or imported; only types that the texts know can be generated."""
+    other = "intake" if parameters.external is None else "synthesis"
+    if other in pipelines:
+        raise InvalidInput(
+            f"pipelines: {other} is no stage of this run: lines are generated by kedro run, or "
+            "imported by kedro import-raw"
+        )
+    if parameters.external is not None:
+        return
     if pipelines and not {"synthesis", "__default__"} & set(pipelines):
         return
     unknown = [name for name in parameters.chosen_profile.types if name not in PQRS_TYPES]

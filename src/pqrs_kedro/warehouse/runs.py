@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from pqrs_kedro.external import EXTERNAL, SYNTHETIC
 from pqrs_kedro.parameters import RunParameters
 from pqrs_kedro.run.identity import Fingerprint
 from pqrs_kedro.warehouse.connection import Warehouse
@@ -41,6 +42,7 @@ def record_started(
         "process_id": psutil.Process().pid,
         "process_started_at": psutil.Process().create_time(),
         "error": None,
+        "origin": SYNTHETIC if parameters.external is None else EXTERNAL,
     }
     names = sql.SQL(", ").join(map(sql.Identifier, row))
     changed = sql.SQL(", ").join(

@@ -13,7 +13,7 @@ def create_pipeline() -> Pipeline:
     """Raw lines are judged once; the well-formed become bronze, the others go to quarantine."""
     return pipeline(
         [
-            node(judge_lines, "raw_events", "judged_lines", name="judge_lines"),
+            node(judge_lines, ["raw_events", "parameters"], "judged_lines", name="judge_lines"),
             node(
                 select_bronze_events,
                 "judged_lines",
