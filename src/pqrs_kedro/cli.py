@@ -21,6 +21,7 @@ from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput, check_run_id
 from pqrs_kedro.run.config_loader import project_lake
+from pqrs_kedro.run.lake_commands import lake
 from pqrs_kedro.run.manifest import RunNotFound, read_run
 from pqrs_kedro.warehouse.commands import warehouse
 
@@ -33,6 +34,7 @@ def cli() -> None:
     """Commands of pqrs_kedro."""
 
 
+cli.add_command(lake)
 cli.add_command(warehouse)
 
 

@@ -11,8 +11,9 @@ from pqrs_kedro.pipelines.metrics.pipeline import create_pipeline as metrics
 from pqrs_kedro.pipelines.reporting.pipeline import create_pipeline as reporting
 from pqrs_kedro.pipelines.synthesis.pipeline import create_pipeline as synthesis
 
-# The stages of a run whose lines come from outside; that of an ordinary run has its own first one.
 AFTER_RAW: Final = ("ingestion", "curation", "metrics", "reporting")
+STAGES: Final = ("synthesis", *AFTER_RAW)
+# Of a run whose lines come from outside.
 EXTERNAL_STAGES: Final = ("intake", *AFTER_RAW)
 
 
@@ -23,10 +24,11 @@ def register_pipelines() -> dict[str, Pipeline]:
     """
     stages = {
         "synthesis": synthesis(),
+        "intake": intake(),
         "ingestion": ingestion(),
         "curation": curation(),
         "metrics": metrics(),
         "reporting": reporting(),
     }
-    whole = sum(stages.values(), Pipeline([]))
-    return {**stages, "intake": intake(), "__default__": whole}
+    whole = sum((stages[name] for name in STAGES), Pipeline([]))
+    return {**stages, "__default__": whole}

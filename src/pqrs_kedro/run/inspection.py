@@ -14,6 +14,7 @@ from typing import Any
 import ibis
 from ibis import _
 
+from pqrs_kedro.datasets.engine_table import EngineTable
 from pqrs_kedro.datasets.external_lines import ExternalLines
 from pqrs_kedro.domain.calendar import LAST_RUN_DAY
 from pqrs_kedro.external import External
@@ -112,7 +113,8 @@ def _judged(lines: ibis.Table, parameters: RunParameters) -> ibis.Table:
     event_day.
     """
     judged = judge_lines(place_lines(lines), parameters.model_dump())
-    return judged.select(
+    kept = EngineTable(table="inspected_lines", engine=parameters.engine.model_dump())
+    columns = judged.select(
         "source_object",
         "line_number",
         "source",
@@ -121,7 +123,9 @@ def _judged(lines: ibis.Table, parameters: RunParameters) -> ibis.Table:
         "detail",
         is_reception=is_reception(judged.event).fill_null(False),
         event_day=local_day(instant_of(judged.event.ts)),
-    ).cache()
+    )
+    kept.save(columns)
+    return kept.load()
 
 
 def _check_each_file(judged: ibis.Table, external: External) -> None:

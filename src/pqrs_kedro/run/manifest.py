@@ -5,7 +5,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -13,10 +13,10 @@ from typing import Any
 from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.domain.calendar import colombian_calendar
 from pqrs_kedro.external import EXTERNAL, SYNTHETIC
-from pqrs_kedro.lake.layout import checksums_key, logical_key, manifest_key
+from pqrs_kedro.lake.layout import checksums_key, logical_key, manifest_key, tombstone_key
 from pqrs_kedro.lake.objects import LakeObject, digest, put
 from pqrs_kedro.lake.store import Store
-from pqrs_kedro.parameters import RunParameters, check_run_id
+from pqrs_kedro.parameters import InvalidInput, RunParameters, check_run_id
 from pqrs_kedro.run.identity import Fingerprint, versions
 
 CONTRACT_VERSION = "1.1"
@@ -175,6 +175,29 @@ def find_manifest(store: Store, run_id: str) -> str | None:
     return found[0] if found else None
 
 
+def find_tombstone(store: Store, run_id: str) -> str | None:
+    """Key of a run's tombstone; null if it was never purged."""
+    key = tombstone_key(run_id)
+    return key if store.exists(key) else None
+
+
+def refuse_purged(store: Store, run_id: str) -> None:
+    """A purged run id is never used again.
+
+    Raises:
+        InvalidInput: it has a tombstone.
+    """
+    tombstone = find_tombstone(store, run_id)
+    if tombstone is not None:
+        raise InvalidInput(f"run_id: {run_id!r} was purged ({tombstone}); choose another one")
+
+
+def manifests(store: Store) -> Iterator[dict[str, Any]]:
+    """The manifests of all committed runs."""
+    for key in store.glob("manifests/day=*/run_id=*/manifest.json"):
+        yield json.loads(store.read(key))
+
+
 def read_run(store: Store, run_id: str) -> CommittedRun:
     """A committed run.
 
@@ -183,7 +206,9 @@ def read_run(store: Store, run_id: str) -> CommittedRun:
     """
     key = find_manifest(store, run_id)
     if key is None:
-        raise RunNotFound(f"run {run_id} is not in the lake {store.location('')}: no manifest")
+        tombstone = find_tombstone(store, run_id)
+        why = f"it was purged ({tombstone})" if tombstone else "no manifest"
+        raise RunNotFound(f"run {run_id} is not in the lake {store.location('')}: {why}")
     checksums = json.loads(store.read(key.replace("manifest.json", "checksums.json")))
     objects = tuple(LakeObject(**item) for item in checksums["objects"])
     return CommittedRun(json.loads(store.read(key)), objects, key)
@@ -195,8 +220,7 @@ def earlier_run(store: Store, run: CommittedRun) -> CommittedRun | None:
     Other versions may write other Parquet bytes for the same rows.
     """
     found = []
-    for key in store.glob("manifests/day=*/run_id=*/manifest.json"):
-        manifest = json.loads(store.read(key))
+    for manifest in manifests(store):
         alike = all(manifest[name] == run.manifest[name] for name in ("fingerprint", "versions"))
         if alike and manifest["run_id"] != run.run_id:
             found.append((manifest["finished_at"], manifest["run_id"]))

@@ -21,11 +21,11 @@ from pqrs_kedro.pipeline_registry import EXTERNAL_STAGES, register_pipelines
 from pqrs_kedro.pipelines.synthesis.text_grammar import PQRS_TYPES
 from pqrs_kedro.polygons.source import polygons_file, read_polygons
 from pqrs_kedro.run.acceptance import Criterion, check_acceptance
-from pqrs_kedro.run.config_loader import latest_pointer
+from pqrs_kedro.run.config_loader import latest_pointer, point_to
 from pqrs_kedro.run.engine import ENGINE, load_library
 from pqrs_kedro.run.identity import new_run_id
 from pqrs_kedro.run.inspection import Inspection, inspect_lines
-from pqrs_kedro.run.manifest import find_manifest
+from pqrs_kedro.run.manifest import find_manifest, refuse_purged
 from pqrs_kedro.run.progress import Display
 from pqrs_kedro.run.recorder import RunRecorder
 from pqrs_kedro.run.report import keep_report
@@ -75,15 +75,18 @@ class RunSession(KedroSession):
             RunInterrupted, RunTerminated: Ctrl-C, SIGTERM.
         """
         began = perf_counter()
+        display = Display()
         try:
             _check_pipelines(kwargs.get("pipeline_names") or ())
-            parameters, store = self._prepare(kwargs.get("runner"))
+            with display.ending("preparation", {}):
+                parameters, store = self._prepare(kwargs.get("runner"))
             _check_stages(parameters, kwargs.get("pipeline_names") or ())
         except InvalidInput as error:
             raise Refused(str(error)) from None
+        finally:
+            display.pause()
         if parameters.external is not None and not kwargs.get("pipeline_names"):
             kwargs["pipeline_names"] = list(EXTERNAL_STAGES)
-        display = Display()
         run_id = str(parameters.run_id)
         recorder = RunRecorder(self._project_path, store, run_id, parameters, display)
         self._hook_manager.register(recorder)
@@ -117,6 +120,7 @@ class RunSession(KedroSession):
         values["run_id"] = given or new_run_id(datetime.now(UTC))
         parameters = parse_parameters(values)
         store = open_store(loader["globals"]["lake_root"], self._project_path)
+        refuse_purged(store, values["run_id"])
         taken = find_manifest(store, values["run_id"])
         if taken:
             raise InvalidInput(
@@ -215,7 +219,8 @@ class RunSession(KedroSession):
             where["report"] = store.location(report)
             where["warehouse"] = warehouse.url
             where["manifest"] = store.location(str(find_manifest(store, recorder.run_id)))
-            self._point_to(recorder.run_id)
+            # For entry points that start without a run id.
+            point_to(latest_pointer(self._project_path, self.store.get("env")), recorder.run_id)
         else:
             where["not committed"] = (
                 f"part of a run; complete it with --params run_id={recorder.run_id}"
@@ -226,13 +231,6 @@ class RunSession(KedroSession):
             recorder.run_id, outputs.digest, outputs.rows_by_layer(), seconds, criteria, where
         )
         return criteria
-
-    def _point_to(self, run_id: str) -> None:
-        """Name the last finished run for entry points that start without a run id."""
-        pointer = latest_pointer(self._project_path, self.store.get("env"))
-        draft = pointer.with_suffix(f"{pointer.suffix}.new")
-        draft.write_text(f"{run_id}\n")
-        draft.replace(pointer)
 
 
 def _check_pipelines(names: Iterable[str]) -> None:

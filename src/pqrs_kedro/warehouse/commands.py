@@ -120,7 +120,7 @@ def runs() -> None:
             "dates",
             "silver rows",
             "published",
-        )  # fmt: skip
+        )
     )
     for run in found:
         rows = "" if run["silver_rows"] is None else f"{run['silver_rows']:,}"

@@ -115,6 +115,22 @@ def _drop(connection: psycopg.Connection[Any], run_id: str) -> None:
         connection.execute(statement.as_string())
 
 
+def erase(warehouse: Warehouse, run_id: str) -> None:
+    """Remove everything of a run: its tables, and its rows in `meta`; for a purge.
+
+    Raises:
+        WarehouseError: readers do not make way.
+    """
+    forgotten = sql.SQL("DELETE FROM meta.etl_runs WHERE run_id = {}").format(run_id)
+    statements = (drop_statement(run_id), *forget_statements(run_id), forgotten)
+    try:
+        with warehouse.connect() as connection:
+            for statement in (lock_statement(), *statements):
+                connection.execute(statement.as_string())
+    except psycopg.errors.LockNotAvailable:
+        raise WarehouseError(held(run_id)) from None
+
+
 def list_runs(warehouse: Warehouse) -> list[dict[str, Any]]:
     """All rows of `meta.etl_runs`, the latest first."""
     with warehouse.connect() as connection:
