@@ -43,13 +43,15 @@ check: env-test ## Format, lint, types, generated documents
 	$(PY) -m ruff check .
 	$(PY) -m mypy src tools $(wildcard benchmarks/*.py)
 	$(PY) -m pqrs_kedro.contracts.dictionary --check
+	$(PY) -m pqrs_kedro.contracts.raw_schema --check
 
 format: env-test ## Format the code, fix what the linter can
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-docs: env ## Write docs/data_dictionary.md from the contracts
+docs: env ## Write docs/data_dictionary.md and docs/contracts from the contracts
 	$(PY) -m pqrs_kedro.contracts.dictionary
+	$(PY) -m pqrs_kedro.contracts.raw_schema
 
 viz: env ## The pipelines and their data in a browser
 	$(PY) -m kedro viz run $(ARGS)

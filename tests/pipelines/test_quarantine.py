@@ -5,6 +5,7 @@ docs/raw_events.md. One raw object per case, all in one lake, ingested by one re
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -22,10 +23,12 @@ from hypothesis import strategies as st
 from tests.conftest import STAGES_AFTER_RAW, copy_project
 from tests.oracle.builder import RawEvent, ticket_events, write_lake
 from tests.oracle.curation import assert_same_table, build_silver, parse_events
+from tests.unit.scenarios import base_values
 
 from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.datasets.lake_table import LakeTable
 from pqrs_kedro.datasets.raw_events import RawEvents
+from pqrs_kedro.domain.statuses import MANDATORY_PATH
 from pqrs_kedro.pipelines.ingestion.nodes import (
     judge_lines,
     select_bronze_events,
@@ -159,6 +162,12 @@ UNACCEPTABLE: dict[str, Bad] = {
     "ts_on_30_february": Bad(changed("ts", "2026-02-30T14:00:00.000000Z"), "invalid_value", "ts"),
     "ts_at_25_hours": Bad(changed("ts", "2026-03-27T25:00:00.000000Z"), "invalid_value", "ts"),
     "ts_at_24_hours": Bad(changed("ts", "2026-03-27T24:00:00.000000Z"), "invalid_value", "ts"),
+    "ts_before_the_calendar": Bad(
+        changed("ts", "2017-01-01T04:59:59.999999Z"), "invalid_value", "ts"
+    ),
+    "ts_after_the_calendar": Bad(
+        changed("ts", "2040-01-01T05:00:00.000000Z"), "invalid_value", "ts"
+    ),
     "ts_in_the_year_0": Bad(changed("ts", "0000-03-27T14:00:00.000000Z"), "invalid_value", "ts"),
     "ts_with_a_line_feed": Bad(
         changed("ts", "2026-03-27T14:00:00.000000Z\n"), "invalid_value", "ts"
@@ -176,6 +185,20 @@ UNACCEPTABLE: dict[str, Bad] = {
         "invalid_value",
         "attributes.pqrs_type",
     ),
+    "a_place_that_does_not_exist": Bad(
+        changed("attributes.dane_code", "05999", what="RADICATED"),
+        "unknown_value",
+        "attributes.dane_code",
+    ),
+    "a_type_of_another_profile": Bad(
+        changed("attributes.pqrs_type", "CONSULTA", what="CLASSIFIED"),
+        "unknown_value",
+        "attributes.pqrs_type",
+    ),
+    "a_status_on_what_is_no_status_event": Bad(
+        changed("status_to", "CLOSED", what="TERM_EXTENDED"), "invalid_value", "status_to"
+    ),
+    "a_ticket_without_reception": Bad(as_line(events()["CLASSIFIED"]), "no_reception"),
     "an_object_for_a_ticket_id": Bad(changed("ticket_id", {}), "invalid_value", "ticket_id"),
     "an_object_for_a_status": Bad(changed("status_to", {}), "unknown_value", "status_to"),
 }
@@ -189,6 +212,8 @@ BROKEN_PAYLOADS: dict[str, Bad] = {
         ("a_turn_of_an_unknown_author", "chat", "payload.turns.1.author", "supervisor"),
         ("a_turn_without_author", "chat", "payload.turns.1.author", MISSING),
         ("a_turn_at_no_instant", "chat", "payload.turns.0.at", "09:00"),
+        ("a_turn_before_the_calendar", "chat", "payload.turns.0.at", "1999-03-27T14:00:00.000000Z"),
+        ("a_turn_of_the_next_day", "chat", "payload.turns.1.at", "2026-03-28T05:00:00.000000Z"),
         ("a_turn_that_is_a_text", "chat", "payload.turns", ["hola"]),
         ("a_turn_that_is_null", "chat", "payload.turns", [None]),
         ("a_spoken_turn_without_text", "call", "payload.transcript.0.text", MISSING),
@@ -214,6 +239,8 @@ GOOD: dict[str, bytes] = {
     "two_megabytes": changed("payload.observaciones", "á" * 1_000_000),
     "keys_in_another_order": as_line(dict(reversed(events()["RECEIVED"].items()))),
     "a_key_more": changed("version", 2),
+    "the_first_instant_of_the_calendar": changed("ts", "2017-01-01T05:00:00.000000Z"),
+    "the_last_instant_of_the_calendar": changed("ts", "2040-01-01T04:59:59.999999Z"),
     "no_payload": changed("payload", None),
     "no_nullable_keys": changed("external_id", MISSING),
 }
@@ -364,15 +391,12 @@ WHOLE_STORY = """
 """
 
 
-@pytest.mark.parametrize(
-    "lost",
-    [
-        ["RADICATED", "CLASSIFIED", "ASSIGNED", "IN_PROGRESS", "RESPONDED", "CLOSED", "ARCHIVED"],
-    ],
-    ids=["later_lines"],
-)
-def test_a_corrupt_line_spoils_no_ticket_but_its_own(lost: list[str], tmp_path: Path) -> None:
-    """Of the first tickets one line each is cut off; those of the others are whole."""
+def test_a_corrupt_line_spoils_no_ticket_but_its_own(tmp_path: Path) -> None:
+    """Of the first tickets one line each is cut off; those of the others are whole.
+
+    The ticket that loses its reception loses its other lines too.
+    """
+    lost = MANDATORY_PATH
     project = copy_project(tmp_path / "project")
     tickets = [list(ticket_events(WHOLE_STORY, ticket=n)) for n in range(1, len(lost) + 4)]
     cut = {
@@ -386,7 +410,8 @@ def test_a_corrupt_line_spoils_no_ticket_but_its_own(lost: list[str], tmp_path: 
         kept = [line[:-20] if json.loads(line)["event_id"] in cut else line for line in lines]
         path.write_bytes(b"\n".join([*kept, b""]))
     run = project.run(*STAGES_AFTER_RAW, run_id="spoilt", **DATES)
-    assert run.table("quarantine_raw_lines").num_rows == len(lost)
+    reasons = Counter(run.table("quarantine_raw_lines")["reason"].to_pylist())
+    assert reasons == {"invalid_json": len(lost), "no_reception": len(lost) - 1}
     whole = parse_events(chain.from_iterable(tickets[len(lost) :]))
     expected = build_silver(whole, DOCUMENTO_TERMS, "CLOSED")
     for name, frame in expected.items():
@@ -425,7 +450,7 @@ class Judge:
         return Judged(bronze, sorted(numbers), dict(connection.sql(of_quarantine).fetchall()))
 
     def _compiled(self, loaded: ibis.Table) -> tuple[ibis.Table, str, str]:
-        judged = judge_lines(loaded)
+        judged = judge_lines(loaded, base_values())
         bronze = select_bronze_events(judged)
         quarantine = select_quarantined_lines(judged).select("line_number", "line")
         return bronze, ibis.to_sql(bronze.select("line_number")), ibis.to_sql(quarantine)

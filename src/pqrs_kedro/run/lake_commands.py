@@ -70,6 +70,8 @@ def purge(run_id: str, yes: bool, reason: str | None, env: str | None) -> None:
         tombstone = purge_run(project, store, remains, warehouse, reason)
     except (InvalidInput, RunNotFound) as error:
         _refuse(str(error))
+    for twin in remains.twins:
+        click.echo(f"{twin} has lines of the same files: kedro lake purge {twin}")
     click.echo(f"purged {run_id}: {len(remains.keys):,} objects; {store.location(tombstone)}")
 
 

@@ -1,7 +1,7 @@
 """Purge: everything of one run removed, for good, but for a tombstone that says so.
 
-It is the only deletion in the project. The tombstone comes first and the manifest goes next, so that
-nobody ever reads a part of the run; what is stopped in between is completed by doing it again.
+It is the only deletion in the project. The tombstone comes first and the manifest goes next, so
+that nobody ever reads a part of the run; what is stopped in between is completed by doing it again.
 """
 
 import json
@@ -34,6 +34,8 @@ class Remains:
     tombstone: str | None
     in_warehouse: bool
     in_work: bool
+    twins: tuple[str, ...]
+    """Other runs that have imported one of its files."""
 
     @property
     def is_gone(self) -> bool:
@@ -59,10 +61,21 @@ def find_remains(project: Path, store: Store, run_id: str, warehouse: Warehouse)
         tombstone,
         find_run(warehouse, run_id) is not None,
         work_folder(project, run_id).exists(),
+        _twins(store, run_id),
     )
     if found.is_gone and tombstone is None:
         raise RunNotFound(f"run {run_id} is not in the lake {store.location('')}: nothing to purge")
     return found
+
+
+def _twins(store: Store, run_id: str) -> tuple[str, ...]:
+    """Other runs with a file of the run, such as its repetitions: their lines are not purged."""
+    files = {
+        manifest["run_id"]: {file["sha256"] for file in manifest.get("sources", ())}
+        for manifest in manifests(store)
+    }
+    own = files.pop(run_id, set())
+    return tuple(sorted(other for other, read in files.items() if read & own))
 
 
 def purge(
