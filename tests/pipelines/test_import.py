@@ -17,18 +17,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kedro.io.core import DatasetError
 from tests.conftest import CHANNELS, ForkedKedro, Outcome, Project, Run, copy_project
 from tests.integration.conftest import change_messages
 from tests.oracle.builder import ticket_events
-from tests.pipelines.test_quarantine import STORY, as_line, is_blank, lines_of
+from tests.pipelines.test_quarantine import STORY, as_line, is_blank, lines_of, put_raw
 from tests.pipelines.test_run_behaviour import assert_refused, failed
 from tests.runs import link_run
 from tests.unit.scenarios import base_values
 
 from pqrs_kedro.contracts.tables import TABLES
+from pqrs_kedro.datasets.external_lines import ExternalLines
 from pqrs_kedro.lake.store import FolderStore
 from pqrs_kedro.parameters import InvalidInput, parse_parameters
 from pqrs_kedro.run.acceptance import check_acceptance
+from pqrs_kedro.run.engine import ENGINE
 from pqrs_kedro.run.inspection import Inspection, inspect_lines
 from pqrs_kedro.run.purge import find_remains
 from pqrs_kedro.run.reproduce import reproduce
@@ -78,6 +81,9 @@ def imported(tmp_path_factory: pytest.TempPathFactory, documento_run: Run) -> Im
     folder = tmp_path_factory.mktemp("import")
     files = write_files(folder, documento_run)
     project = copy_project(folder / "project")
+    # An attempt that was stopped has left an object: it is taken as it is.
+    (source, day), lines = next(iter(expected_objects(files).items()))
+    put_raw(project.lake, "outside", source, date.fromisoformat(day), b"\n".join([*lines, b""]))
     options = ("--declare", "synthetic", "--run-id", "outside")
     outcome = project.kedro("import-raw", *options, *map(str, files))
     return Imported(Run(project, "outside"), documento_run, files, outcome)
@@ -411,6 +417,20 @@ def test_files_that_hold_no_run_are_refused_with_what_is_wrong(
     (line,) = str(refusal.value).splitlines()
     assert said in line
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_changes_after_it_was_looked_at_stops_the_run(tmp_path: Path) -> None:
+    file = tmp_path / "good.jsonl"
+    file.write_bytes(b"\n".join(GOOD))
+    found = inspected(Project(tmp_path), file).external
+    lines = ExternalLines(path=str(tmp_path), external=found.model_dump())
+    try:
+        assert lines.load().count().to_pyarrow().as_py() == len(GOOD)
+        file.write_bytes(b"\n".join(GOOD[:-1]))
+        with pytest.raises(DatasetError, match=r"good\.jsonl has changed since it was checked"):
+            lines.load()
+    finally:
+        ENGINE.close()
 
 
 def test_lines_of_another_source_than_the_given_one_are_rejected(tmp_path: Path) -> None:
