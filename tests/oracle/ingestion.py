@@ -315,6 +315,7 @@ def _misfit(event: dict[str, Any], source: str) -> Verdict | None:
         (_instant(event["ts"]) is None, "invalid_value", "ts"),
         (event["source"] != source, "invalid_value", "source"),
         (is_status and event["status_to"] is None, "missing_field", "status_to"),
+        (not is_status and event["status_to"] is not None, "invalid_value", "status_to"),
         (_has_broken_parts(payload), "invalid_value", "payload"),
         (letters and event["actor_role"] == "system", "invalid_value", "actor_role"),
     ):

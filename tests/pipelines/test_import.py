@@ -1,12 +1,14 @@
 """Lines from outside become a run: what they say is found again, and no line is lost.
 
 The raw lines of a finished run are written to three files in no order, with broken lines among
-them, and imported by the command line. What comes out is held against the run they came from.
+them, and imported by the command line. What comes out is held against the run they came from. The
+raw objects of others are imported as they lie, and every table is that of the run, byte by byte.
 """
 
 import hashlib
 import json
 import random
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -21,7 +23,14 @@ from kedro.io.core import DatasetError
 from tests.conftest import CHANNELS, ForkedKedro, Outcome, Project, Run, copy_project
 from tests.integration.conftest import change_messages
 from tests.oracle.builder import ticket_events
-from tests.pipelines.test_quarantine import STORY, as_line, is_blank, lines_of, put_raw
+from tests.pipelines.test_quarantine import (
+    STORY,
+    as_line,
+    changed,
+    is_blank,
+    lines_of,
+    put_raw,
+)
 from tests.pipelines.test_run_behaviour import assert_refused, failed
 from tests.runs import link_run
 from tests.unit.scenarios import base_values
@@ -42,8 +51,10 @@ pytestmark = pytest.mark.xdist_group("doc")
 MakeProject = Callable[[], Project]
 
 ORPHAN = as_line(list(ticket_events(STORY, ticket=77, channel="chat"))[2])
+GIANT = changed("payload.body", "á" * 2_500_000, channel="email", what="TERM_EXTENDED")
 NO_TIME = as_line({"event_id": "x", "source": "call", "ts": "yesterday"})
 NO_SOURCE = as_line({"event_id": "y", "ts": "2026-01-09T15:00:00.000000Z", "source": "fax"})
+MARK = b"\xef\xbb\xbf"
 # Lines that are put among the good ones, and why they are rejected; null for blank ones.
 BROKEN: dict[bytes, str | None] = {
     b'{"event_id": "cut o': "invalid_json",
@@ -51,10 +62,11 @@ BROKEN: dict[bytes, str | None] = {
     b"[1, 2]": "not_an_object",
     NO_TIME: "missing_field",
     NO_SOURCE: "missing_field",
-    ORPHAN: "no_reception",
     b"  \t": None,
     b"": None,
 }
+# Lines that are events, and belong to no ticket: why silver has no row of them.
+ASTRAY = {ORPHAN: "no_reception", GIANT: "orphan_event"}
 
 
 @dataclass(frozen=True)
@@ -92,21 +104,22 @@ def imported(tmp_path_factory: pytest.TempPathFactory, documento_run: Run) -> Im
 def write_files(folder: Path, original: Run) -> tuple[Path, ...]:
     """Its lines in three files, shuffled; broken ones in the first, one line twice in the second.
 
-    The first file begins with a line that says neither source nor day.
+    The first file begins with a line that says neither source nor day. The second has a byte order
+    mark, and lines that end with CR LF; the third ends without a line feed.
     """
     lines = [line for path in original.raw_objects() for line in lines_of(path.read_bytes())]
     chance = random.Random(7)
     chance.shuffle(lines)
     third = len(lines) // 3
     parts = [lines[:third], lines[third : 2 * third], lines[2 * third :]]
-    for line in BROKEN:
+    for line in (*BROKEN, *ASTRAY):
         parts[0].insert(chance.randrange(1, len(parts[0])), line)
     parts[0].insert(0, b"no event")
     parts[1].insert(chance.randrange(len(parts[1])), lines[0])
     files = tuple(folder / f"part-{number}.jsonl" for number in range(3))
-    for file, part in zip(files, parts, strict=True):
-        # The last file ends without a line feed.
-        file.write_bytes(b"\n".join(part) + (b"" if file == files[-1] else b"\n"))
+    forms = ((b"", b"\n", b"\n"), (MARK, b"\r\n", b"\r\n"), (b"", b"\n", b""))
+    for file, part, (mark, end, last) in zip(files, parts, forms, strict=True):
+        file.write_bytes(mark + end.join(part) + last)
     return files
 
 
@@ -179,9 +192,13 @@ def test_broken_lines_are_quarantined_with_object_line_number_reason_and_bytes(
 
 
 def test_the_command_says_how_many_lines_are_quarantined_and_why(imported: Imported) -> None:
-    counted = Counter(why for why in (*BROKEN.values(), "invalid_json") if why)
-    told = ", ".join(f"{why} {count}" for why, count in sorted(counted.items()))
-    assert f"{counted.total()} lines: {told}" in imported.outcome.out
+    out, first = imported.outcome.out, imported.files[0]
+    assert re.search(rf"^quarantined +{sum(map(bool, BROKEN.values())) + 1} lines$", out, re.M)
+    lines = lines_of(first.read_bytes())
+    for line, why in BROKEN.items():
+        if why in ("invalid_utf8", "not_an_object"):
+            assert f"{why}: 1, first {first}, line {lines.index(line) + 1}\n" in out
+    assert f"invalid_json: 2, first {first}, line 1\n" in out
     assert f"{len(imported.lines()):,} lines from outside, declared synthetic" in (
         imported.outcome.out
     )
@@ -190,9 +207,16 @@ def test_the_command_says_how_many_lines_are_quarantined_and_why(imported: Impor
 # What comes from them
 
 
+TRACED = [n for n, t in TABLES.items() if t.layer == "silver" and "line_number" in t.columns]
+
+
 @pytest.mark.parametrize(
     "name",
-    [n for n, t in TABLES.items() if t.layer in ("silver", "gold") and n != "gold_run_summary"],
+    [
+        name
+        for name, table in TABLES.items()
+        if table.layer in ("silver", "gold") and name not in (*TRACED, "gold_run_summary")
+    ],
 )
 def test_silver_and_gold_are_those_of_the_original_run(name: str, imported: Imported) -> None:
     """Broken lines and a line that comes twice change nothing: the objects have the same bytes."""
@@ -203,6 +227,27 @@ def test_silver_and_gold_are_those_of_the_original_run(name: str, imported: Impo
     )
     assert found == expected
     assert expected
+
+
+@pytest.mark.parametrize("name", [name for name in TRACED if name != "quarantine_silver"])
+def test_rows_that_name_their_line_are_those_of_the_original_run_but_for_it(
+    name: str, imported: Imported
+) -> None:
+    def rows(run: Run) -> list[tuple[object, ...]]:
+        table = run.table(name).drop_columns(["source_object", "line_number"])
+        return sorted((tuple(row.values()) for row in table.to_pylist()), key=repr)
+
+    assert rows(imported.run) == rows(imported.original)
+
+
+def test_events_without_their_ticket_are_found_in_quarantine(imported: Imported) -> None:
+    """The ticket of which nothing but a status is there is in it as well."""
+    lines = {json.loads(line)["event_id"]: why for line, why in ASTRAY.items()}
+    rows = imported.run.rows("quarantine_silver")
+    events = {row["event_id"]: row["reason"] for row in rows if row["scope"] == "event"}
+    assert events == lines
+    tickets = [row["reason"] for row in rows if row["scope"] == "ticket"]
+    assert (tickets, len(rows)) == (["no_reception"], 3)
 
 
 def test_no_breach_rate_was_requested(imported: Imported) -> None:
@@ -218,7 +263,15 @@ def test_quality_asks_what_can_be_asked_of_lines_from_outside(imported: Imported
     expected = checks(imported.original)
     for bound in ("breach_rate_at_least", "breach_rate_at_most"):
         assert expected.pop(("gold_run_summary", bound)) == "pass"
-    expected["quarantine_raw_lines", "quarantined_pct"] = "fail"
+    for what_was_dirty in (
+        ("quarantine_raw_lines", "quarantined_pct"),
+        ("bronze_pqrs_events", "repaired_pct"),
+        ("bronze_pqrs_events", "repeated_pct"),
+        ("quarantine_silver", "quarantined_events_pct"),
+        ("quarantine_silver", "quarantined_tickets_pct"),
+    ):
+        assert expected[what_was_dirty] == "pass"
+        expected[what_was_dirty] = "fail"
     assert checks(imported.run) == expected
 
 
@@ -231,6 +284,8 @@ def test_the_manifest_says_what_was_imported(imported: Imported) -> None:
             "bytes": file.stat().st_size,
             "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
             "lines": len(lines_of(file.read_bytes())),
+            "source": None,
+            "day": None,
         }
         for file in imported.files
     ]
@@ -326,7 +381,7 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "table.csv": b"event_id,ts\n1,2\n",
         "list.json": b"[" + GOOD[0] + b"]",
         "pretty.json": json.dumps(json.loads(GOOD[0]), indent=1).encode(),
-        "mark.jsonl": b"\xef\xbb\xbf" + good,
+        "long.jsonl": b"\n".join([GOOD[0], b"x" * ((16 << 20) + 1), GOOD[1]]),
         "wide.jsonl": good.decode().encode("utf-16"),
         "other.jsonl": b'{"level": "info"}\n{"level": "debug"}\n',
         "later.jsonl": b"\n".join(GOOD[1:]),
@@ -392,7 +447,9 @@ def inspected(
         pytest.param(["table.csv"], {}, "line 1: invalid_json", id="a_csv"),
         pytest.param(["list.json"], {}, "line 1: not_an_object", id="a_json_list"),
         pytest.param(["pretty.json"], {}, "line 1: invalid_json", id="json_on_many_lines"),
-        pytest.param(["mark.jsonl"], {}, "byte order mark of UTF-8", id="a_mark"),
+        pytest.param(
+            ["long.jsonl"], {}, "long.jsonl: line 2 is longer than 16 MiB", id="a_line_too_long"
+        ),
         pytest.param(["wide.jsonl"], {}, "byte order mark of UTF-16", id="utf_16"),
         pytest.param(["other.jsonl"], {}, "line 1: missing_field event_id", id="other_objects"),
         pytest.param(["good.jsonl", "table.csv"], {}, "table.csv: none of its 2", id="one_of_two"),
@@ -437,9 +494,10 @@ def test_lines_of_another_source_than_the_given_one_are_rejected(tmp_path: Path)
     file = tmp_path / "mixed.jsonl"
     of_chat = [as_line(event) for event in ticket_events(STORY, ticket=2, channel="chat")]
     file.write_bytes(b"\n".join([*GOOD, *of_chat]))
-    assert inspected(Project(tmp_path), file).rejected == {}
-    rejected = inspected(Project(tmp_path), file, source="email").rejected
-    assert rejected == {"invalid_value": len(of_chat)}
+    assert inspected(Project(tmp_path), file).rejected == []
+    (rejected,) = inspected(Project(tmp_path), file, source="email").rejected
+    assert (rejected.reason, rejected.detail) == ("invalid_value", "source")
+    assert (rejected.lines, rejected.line) == (len(of_chat), len(GOOD) + 1)
 
 
 def test_a_run_id_with_raw_objects_of_other_lines_is_refused(tmp_path: Path) -> None:

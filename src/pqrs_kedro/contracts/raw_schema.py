@@ -51,13 +51,23 @@ _TEXT: Final[Schema] = {"type": "string"}
 _INSTANT: Final[Schema] = {"type": "string", "pattern": TIMESTAMP_PATTERN, "format": "date-time"}
 
 
+_DESCRIPTION: Final = (
+    "One line of a raw object: an event in the life cycle of one ticket. A line is one JSON object "
+    "in UTF-8, at most 16 MiB long, nested at most 64 deep. What a schema cannot say: no object has "
+    "a key twice, whole numbers are written without point and exponent, no escape is half a "
+    "character, dates exist and lie between 2017-01-01 and 2039-12-31."
+)
+# Whole numbers are read into 64 bits.
+_LARGEST: Final = 2**63 - 1
+
+
 def raw_event_schema() -> Schema:
     """The schema of one line of a raw object."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "raw_event.schema.json",
         "title": "PQRS raw event",
-        "description": "One line of a raw object: an event in the life cycle of one ticket.",
+        "description": _DESCRIPTION,
         **_closed(_envelope()),
         "allOf": [*_statuses(), _attributes(), *map(_payload_of, CHANNEL_IDS), _persons_write()],
         "$defs": {
@@ -166,6 +176,7 @@ def _attribute_sets() -> dict[str, Schema]:
                 "term_business_days": {
                     "type": "integer",
                     "minimum": 1,
+                    "maximum": _LARGEST,
                     "description": "The new total term of the cycle, in business days.",
                 }
             }
@@ -272,7 +283,12 @@ def _turn() -> Schema:
 
 
 def _size() -> Schema:
-    return {"type": "integer", "minimum": 0, "description": "File size, in kB."}
+    return {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": _LARGEST,
+        "description": "File size, in kB.",
+    }
 
 
 # --- Forms --------------------------------------------------------------------------------------
