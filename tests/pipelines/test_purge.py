@@ -67,6 +67,7 @@ class Doomed:
         (folder / ".events.jsonl.0123").write_bytes(b"half a line")
         (project.data / "latest_run.local").write_text("doomed\n")
         self.spared = {k: v for k, v in lake_files(project).items() if "run_id=spared" in k}
+        self.rows = rows_of(self.warehouse, "spared")
         self.manifest_key = str(find_manifest(self.store, "doomed"))
         self.manifest = self.store.read(self.manifest_key)
 
@@ -83,7 +84,7 @@ class Doomed:
         folders = [p for p in self.project.data.rglob("*doomed*") if "warehouse" not in p.parts]
         assert folders == [self.project.lake / "tombstones/run_id=doomed"]
         assert set(rows_of(self.warehouse, "doomed").values()) == {0}
-        assert min(rows_of(self.warehouse, "spared").values()) > 0
+        assert rows_of(self.warehouse, "spared") == self.rows
         assert partitions(self.warehouse) == len(metadata().tables) - 3
         assert (self.project.data / "latest_run.local").read_text() == "spared\n"
 
@@ -118,9 +119,7 @@ def test_the_command_leaves_exactly_the_tombstone(
     assert "purged already" in again.out
     doomed.assert_gone()
     assert json.loads(lake_files(project)[TOMBSTONE]) == tombstone
-    listed = forked_kedro(project, "lake", "ls").out
-    assert re.search(r"^spared +synthetic .*2026-01-08 to 2026-01-12", listed, re.MULTILINE)
-    assert re.search(r"^doomed +purged ", listed, re.MULTILINE)
+    assert_listed(project, forked_kedro)
     for arguments in (
         ("run", *params(run_id="doomed")),
         ("accept", "doomed"),
@@ -129,6 +128,47 @@ def test_the_command_leaves_exactly_the_tombstone(
         refused = forked_kedro(project, *arguments)
         assert_refused(refused, TOMBSTONE)
     doomed.assert_gone()
+
+
+def assert_listed(project: Project, forked_kedro: ForkedKedro) -> None:
+    """The run that is left and the one that is not, for a person and for a program."""
+    listed = forked_kedro(project, "lake", "ls").out
+    assert re.search(r"^spared +synthetic .*2026-01-08 to 2026-01-12", listed, re.MULTILINE)
+    assert re.search(r"^doomed +purged ", listed, re.MULTILINE)
+    runs = json.loads(forked_kedro(project, "lake", "ls", "--json").out)
+    manifest = read_run(FolderStore(project.lake), "spared").manifest
+    assert runs == [
+        {
+            "run_id": "spared",
+            "status": "committed",
+            "origin": "synthetic",
+            "declared": None,
+            "date_min": "2026-01-08",
+            "date_max": "2026-01-12",
+            "raw_lines": manifest["rows_by_layer"]["raw"],
+            "finished_at": manifest["finished_at"],
+            "digest": manifest["digest"],
+        },
+        {"run_id": "doomed", "status": "purged", "tombstone": str(project.lake / TOMBSTONE)},
+    ]
+
+
+def test_the_command_says_for_a_program_what_it_removed(
+    doomed: Doomed, forked_kedro: ForkedKedro
+) -> None:
+    project = doomed.project
+    removed = [key for key in lake_files(project) if "run_id=doomed" in key]
+    arguments = ("lake", "purge", "doomed", "--yes", "--json")
+    expected = {
+        "run_id": "doomed",
+        "already_purged": False,
+        "removed_objects": len(removed),
+        "tombstone": str(project.lake / TOMBSTONE),
+        "runs_of_same_files": [],
+    }
+    assert json.loads(forked_kedro(project, *arguments).out) == expected
+    again = {"already_purged": True, "removed_objects": 0}
+    assert json.loads(forked_kedro(project, *arguments).out) == expected | again
 
 
 class _Stopped(Exception):

@@ -53,8 +53,8 @@ _INSTANT: Final[Schema] = {"type": "string", "pattern": TIMESTAMP_PATTERN, "form
 
 _DESCRIPTION: Final = (
     "One line of a raw object: an event in the life cycle of one ticket. A line is one JSON object "
-    "in UTF-8, at most 16 MiB long, nested at most 64 deep. What a schema cannot say: no object has "
-    "a key twice, whole numbers are written without point and exponent, no escape is half a "
+    "in UTF-8, at most 16 MiB long, nested at most 64 deep. What a schema cannot say: no object "
+    "has a key twice, whole numbers are written without point and exponent, no escape is half a "
     "character, dates exist and lie between 2017-01-01 and 2039-12-31."
 )
 # Whole numbers are read into 64 bits.

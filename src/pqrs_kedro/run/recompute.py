@@ -23,7 +23,10 @@ from pqrs_kedro.run.manifest import RAW
 from pqrs_kedro.run.regenerate import parameters_of
 
 # Intermediate tables that several nodes read, as in conf/base/catalog_intermediate.yml.
-ENGINE_TABLES: Final = ("ordered_events", "observation", "days", "located_tickets")
+ENGINE_TABLES: Final = (
+    "compared_lines", "rejected_tickets", "judged_events", "ordered_events", "observation", "days",
+    "located_tickets",
+)  # fmt: skip
 
 
 def recompute(store: Store, manifest: dict[str, Any]) -> dict[str, LakeObject]:
