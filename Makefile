@@ -45,13 +45,15 @@ check: env-test ## Format, lint, types, generated documents
 	$(PY) -m mypy src tools $(wildcard benchmarks/*.py)
 	$(PY) -m pqrs_kedro.contracts.dictionary --check
 	$(PY) -m tools.distributions --check
+	$(PY) -m pqrs_kedro.contracts.raw_schema --check
 
 format: env-test ## Format the code, fix what the linter can
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-docs: env ## Write data dictionary and distributions of docs/ from contracts and generator
+docs: env ## Write data dictionary, schema of raw events and distributions of docs/ from contracts and generator
 	$(PY) -m pqrs_kedro.contracts.dictionary
+	$(PY) -m pqrs_kedro.contracts.raw_schema
 	$(PY) -m tools.distributions
 
 viz: env ## The pipelines and their data in a browser

@@ -23,6 +23,8 @@ from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput, check_run_id
 from pqrs_kedro.run.calendar_report import FORMATS, write_impact
 from pqrs_kedro.run.config_loader import project_lake, project_parameters
+from pqrs_kedro.run.import_command import import_raw
+from pqrs_kedro.run.lake_commands import lake
 from pqrs_kedro.run.manifest import RunNotFound, read_run
 from pqrs_kedro.run.stops import Terminated, stop_signals
 from pqrs_kedro.warehouse.commands import warehouse
@@ -36,6 +38,8 @@ def cli() -> None:
     """Commands of pqrs_kedro."""
 
 
+cli.add_command(import_raw)
+cli.add_command(lake)
 cli.add_command(warehouse)
 
 

@@ -3,7 +3,7 @@
 import math
 import re
 from datetime import date
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +19,7 @@ from pqrs_kedro.contracts.columns import PRIORITIES
 from pqrs_kedro.domain.calendar import FIRST_RUN_DAY, LAST_RUN_DAY, BusinessCalendar
 from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.domain.statuses import TRANSITIONS
+from pqrs_kedro.external import External
 from pqrs_kedro.parameter_model import Misfit, Model
 from pqrs_kedro.parameters_defects import Defects
 from pqrs_kedro.parameters_law import (
@@ -33,6 +34,8 @@ from pqrs_kedro.parameters_quality import QualityThresholds
 RUN_ID_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 RUN_ID_RULE = "1 to 64 characters, letters, digits, '-' or '_', beginning with a letter"
 BREACH_RATES = (0.02, 0.40)
+# What only a generator is told: imported lines have no answer to it.
+GENERATED: Final = ("seed", "breach_rate", "volume_scale")
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -269,6 +272,14 @@ class Territory(Model):
         return self
 
 
+class Generation(NamedTuple):
+    """What a generator is asked for."""
+
+    seed: int
+    breach_rate: float
+    volume_scale: float
+
+
 def _whole_number(value: object) -> object:
     # Kedro turns `1e5` into 100000.0 and `true` into True: neither is a seed anyone meant.
     if isinstance(value, bool) or not isinstance(value, int):
@@ -279,13 +290,13 @@ def _whole_number(value: object) -> object:
 class RunParameters(Model):
     """Everything a run can be told; the names are those of `--params`."""
 
-    seed: Annotated[int, BeforeValidator(_whole_number), Field(ge=0, lt=2**63)]
+    seed: Annotated[int, BeforeValidator(_whole_number), Field(ge=0, lt=2**63)] | None
     date_min: date
     date_max: date
     observe_until: date | None = None
     profile: str
-    breach_rate: Annotated[float, Field(ge=BREACH_RATES[0], le=BREACH_RATES[1])]
-    volume_scale: Annotated[float, Field(gt=0, le=100)]
+    breach_rate: Annotated[float, Field(ge=BREACH_RATES[0], le=BREACH_RATES[1])] | None
+    volume_scale: Annotated[float, Field(gt=0, le=100)] | None
     profiles: dict[str, Profile]
     calendar: CalendarLaw = CalendarLaw()
     run_id: str | None = None
@@ -295,6 +306,7 @@ class RunParameters(Model):
     territory: Territory = Territory()
     defects: Defects = Defects()
     quality: QualityThresholds = QualityThresholds()
+    external: External | None = None
 
     @field_validator("date_min", "date_max", "observe_until")
     @classmethod
@@ -320,6 +332,31 @@ class RunParameters(Model):
             check_run_id(self.run_id)
         return self
 
+    @model_validator(mode="after")
+    def _generates_or_imports(self) -> Self:
+        for name in GENERATED:
+            value = getattr(self, name)
+            if self.external is None and value is None:
+                raise ValueError(f"{name}: None: a run that generates its lines needs it")
+            if self.external is not None and value is not None:
+                raise ValueError(f"{name}: {value!r}: imported lines have none")
+        if self.external is not None and self.defects.chosen_rates:
+            raise ValueError(
+                f"defects: {self.defects.profile!r}: imported lines are kept as they are"
+            )
+        return self
+
+    @property
+    def generation(self) -> Generation:
+        """What the generator is asked for.
+
+        Raises:
+            InvalidInput: the run has imported lines.
+        """
+        if self.seed is None or self.breach_rate is None or self.volume_scale is None:
+            raise InvalidInput("pipelines: synthesis generates lines, and this run imports them")
+        return Generation(self.seed, self.breach_rate, self.volume_scale)
+
     @property
     def chosen_profile(self) -> Profile:
         """The profile that `profile` names."""
@@ -334,7 +371,7 @@ class RunParameters(Model):
         """The parameters that can change the data, apart from seed and dates, as plain JSON."""
         if self.territory.polygons is not None and self.territory.sha256 is None:
             raise ValueError("territory.polygons is not read yet: its content can change the data")
-        return {
+        found = {
             "profile": self.chosen_profile.model_dump(mode="json"),
             "breach_rate": self.breach_rate,
             "volume_scale": self.volume_scale,
@@ -346,6 +383,12 @@ class RunParameters(Model):
             "defects": self.defects.chosen_rates,
             "quality": self.quality.model_dump(mode="json"),
         }
+        if self.external is None:
+            return found
+        # What the lines are and where they lie, not the files that have them.
+        kept = {"sha256", "source", "day"}
+        files = [file.model_dump(mode="json", include=kept) for file in self.external.read]
+        return found | {"external": {"source": self.external.source, "files": files}}
 
 
 def parse_parameters(values: dict[str, Any]) -> RunParameters:

@@ -1,21 +1,34 @@
-"""The five pipelines, and the whole run as their sum."""
+"""The pipelines, and the whole run as the sum of its stages."""
+
+from typing import Final
 
 from kedro.pipeline import Pipeline
 
 from pqrs_kedro.pipelines.curation.pipeline import create_pipeline as curation
 from pqrs_kedro.pipelines.ingestion.pipeline import create_pipeline as ingestion
+from pqrs_kedro.pipelines.intake.pipeline import create_pipeline as intake
 from pqrs_kedro.pipelines.metrics.pipeline import create_pipeline as metrics
 from pqrs_kedro.pipelines.reporting.pipeline import create_pipeline as reporting
 from pqrs_kedro.pipelines.synthesis.pipeline import create_pipeline as synthesis
 
+AFTER_RAW: Final = ("ingestion", "curation", "metrics", "reporting")
+STAGES: Final = ("synthesis", *AFTER_RAW)
+# Of a run whose lines come from outside.
+EXTERNAL_STAGES: Final = ("intake", *AFTER_RAW)
+
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Pipelines by name, in the order of the data flow; `__default__` is the whole run."""
+    """Pipelines by name, in the order of the data flow; `__default__` is the whole run.
+
+    It generates its lines; `intake` takes the place of `synthesis` where they come from outside.
+    """
     stages = {
         "synthesis": synthesis(),
+        "intake": intake(),
         "ingestion": ingestion(),
         "curation": curation(),
         "metrics": metrics(),
         "reporting": reporting(),
     }
-    return {**stages, "__default__": sum(stages.values(), Pipeline([]))}
+    whole = sum((stages[name] for name in STAGES), Pipeline([]))
+    return {**stages, "__default__": whole}

@@ -173,7 +173,7 @@ def _webform(line: _Line) -> Payload:
         "idTipoPeticion": 1,
         "codigoCanal": 1,
         "codigoEntidad": 1,
-        "codigoDependencia": 100,
+        "codigoDependencia": "100",
         "codigoTema": 1,
     }
     return {**person, **text, "anonimo": False}

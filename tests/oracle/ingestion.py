@@ -285,7 +285,7 @@ def _instant(text: str | None) -> datetime | None:
         found = datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
     except ValueError:
         return None
-    return found if date(2015, 1, 1) <= local_day(found) <= date(2040, 12, 31) else None
+    return found if date(2017, 1, 1) <= local_day(found) <= date(2039, 12, 31) else None
 
 
 def _at(event: dict[str, Any], path: tuple[str, ...]) -> Any:
@@ -315,6 +315,7 @@ def _misfit(event: dict[str, Any], source: str) -> Verdict | None:
         (_instant(event["ts"]) is None, "invalid_value", "ts"),
         (event["source"] != source, "invalid_value", "source"),
         (is_status and event["status_to"] is None, "missing_field", "status_to"),
+        (not is_status and event["status_to"] is not None, "invalid_value", "status_to"),
         (_has_broken_parts(payload), "invalid_value", "payload"),
         (letters and event["actor_role"] == "system", "invalid_value", "actor_role"),
     ):

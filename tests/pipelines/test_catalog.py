@@ -18,12 +18,14 @@ from tests.conftest import DOCUMENTO, Project, Run, copy_project
 
 from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.datasets.engine_table import EngineTable
+from pqrs_kedro.datasets.external_lines import ExternalLines
 from pqrs_kedro.datasets.lake_table import LakeTable
 from pqrs_kedro.datasets.municipal_polygons import MunicipalPolygons
 from pqrs_kedro.datasets.raw_events import RawEvents
 from pqrs_kedro.datasets.raw_line_counts import RawLineCounts
 from pqrs_kedro.pipeline_registry import register_pipelines
 from pqrs_kedro.run.engine import ENGINE, EngineSettings
+from pqrs_kedro.run.recompute import ENGINE_TABLES
 
 STAGES = ["synthesis", "ingestion", "curation", "metrics", "reporting"]
 # Both read the raw objects; the counts are a second reading that ingestion has no part in.
@@ -100,11 +102,17 @@ def test_every_table_has_an_entry_and_every_lake_entry_a_table(unused: Entries) 
     assert set(persisted(unused)) - set(TABLES) == RAW
 
 
-def test_what_is_not_persisted_lives_in_memory_or_in_the_engine_but_the_users_file(
+def test_a_recomputed_run_keeps_in_the_engine_what_a_run_keeps_there(unused: Entries) -> None:
+    kept = {name for name, data in unused.items() if isinstance(data, EngineTable)}
+    assert set(ENGINE_TABLES) == kept
+
+
+def test_what_is_not_persisted_lives_in_memory_or_in_the_engine_but_the_users_files(
     unused: Entries,
 ) -> None:
     passing = {name: data for name, data in unused.items() if name not in persisted(unused)}
     assert isinstance(passing.pop("municipal_polygons"), MunicipalPolygons)
+    assert isinstance(passing.pop("external_lines"), ExternalLines)
     assert all(isinstance(data, MemoryDataset | EngineTable) for data in passing.values())
 
 
@@ -152,7 +160,8 @@ def test_without_a_run_id_the_catalog_is_that_of_the_last_finished_run(
 
 
 def test_what_the_pipelines_read_and_write_is_in_the_catalog(unused: Entries) -> None:
-    read_or_written = {name for name in WHOLE.datasets() if not name.startswith("param")}
+    datasets = WHOLE.datasets() | PIPELINES["intake"].datasets()
+    read_or_written = {name for name in datasets if not name.startswith("param")}
     assert read_or_written == set(unused)
 
 
@@ -267,14 +276,14 @@ def test_viz_shows_every_node_and_layer_and_opens_nothing(
     graph, panels = export(documento_run.project, tmp_path / "viz", previews=False)
     assert graph["layers"] == LAYERS
     shown = {node["name"]: node for node in graph["nodes"] if node["type"] == "data"}
-    assert set(shown) == set(unused)
-    layers = {n: data.metadata["kedro-viz"]["layer"] for n, data in unused.items()}
+    assert set(shown) == set(unused) & WHOLE.datasets()
+    layers = {name: unused[name].metadata["kedro-viz"]["layer"] for name in shown}
     assert {name: node["layer"] for name, node in shown.items()} == layers
     tasks = {node["name"] for node in graph["nodes"] if node["type"] == "task"}
     assert tasks == {node.name for node in WHOLE.nodes}
     assert sorted(item["id"] for item in graph["pipelines"]) == sorted(PIPELINES)
     code = [panel["code"] for panel in panels if panel.get("code")]
-    assert len(code) == len(WHOLE.nodes)
+    assert len(code) == len({node.name for part in PIPELINES.values() for node in part.nodes})
     # The docstring of its function describes a node; the path of its objects, a dataset.
     assert all('"""' in text for text in code)
     paths = [path for p in panels if (path := p.get("filepath") or "").endswith(".parquet")]
@@ -297,8 +306,9 @@ def test_viz_previews_every_persisted_dataset(documento_run: Run, tmp_path: Path
 # The pipelines
 
 
-def test_the_registry_has_the_five_pipelines_and_the_whole() -> None:
-    assert list(PIPELINES) == [*STAGES, "__default__"]
+def test_the_registry_has_the_stages_intake_and_the_whole() -> None:
+    first, *after = STAGES
+    assert list(PIPELINES) == [first, "intake", *after, "__default__"]
     whole = [node.name for name in STAGES for node in PIPELINES[name].nodes]
     assert sorted(whole) == sorted(node.name for node in WHOLE.nodes)
     assert len(whole) == len(set(whole))

@@ -84,6 +84,21 @@ def report_key(day: date, run_id: str, version: int = 1) -> str:
     return f"reports/day={day.isoformat()}/{_run(run_id)}/{name}"
 
 
+def tombstone_key(run_id: str) -> str:
+    """Key of what is left of a run that was purged."""
+    return f"tombstones/{_run(run_id)}/tombstone.json"
+
+
+def tombstone_pattern() -> str:
+    """Glob of all tombstones."""
+    return "tombstones/run_id=*/tombstone.json"
+
+
+def run_objects_pattern(run_id: str) -> str:
+    """Glob of all that lies in folders of a run, in whatever layer."""
+    return f"**/{_run(run_id)}/**/*"
+
+
 def logical_key(key: str) -> str:
     """The key without its run and the day on which that started."""
     return _RUN_PARTS.sub("", key)

@@ -1,4 +1,7 @@
-"""The lake as a store of objects that are created once and never overwritten."""
+"""The lake as a store of objects that are created once and never overwritten.
+
+They are deleted by a purge alone (`run.purge`).
+"""
 
 import os
 import secrets
@@ -30,7 +33,10 @@ class Store(Protocol):
         """Whether the key is taken."""
 
     def glob(self, pattern: str) -> list[str]:
-        """The keys that match a pattern (`*` within one path part), sorted."""
+        """The keys that match a pattern, sorted: `*` within one path part, `**` for any parts."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object, for a purge only; nothing happens if there is none."""
 
     def location(self, key: str) -> str:
         """Where a person, or a query engine, finds the key or pattern."""
@@ -70,6 +76,19 @@ class FolderStore:
     def glob(self, pattern: str) -> list[str]:
         """See `Store.glob`."""
         return sorted(path.relative_to(self.root).as_posix() for path in self.root.glob(pattern))
+
+    def delete(self, key: str) -> None:
+        """See `Store.delete`.
+
+        Folders of the object's run that are empty then go as well; others may just be filled.
+        """
+        path = self.root / key
+        path.unlink(missing_ok=True)
+        for folder in path.parents:
+            is_of_run = "run_id=" in folder.relative_to(self.root).as_posix()
+            if not is_of_run or any(folder.iterdir()):
+                break
+            folder.rmdir()
 
     def location(self, key: str) -> str:
         """See `Store.location`."""

@@ -3,13 +3,32 @@
 Ibis only, so that they hold on every engine. Instants are UTC without a zone.
 """
 
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 
 import ibis
+
+from pqrs_kedro.contracts.raw import TIMESTAMP_PATTERN
+from pqrs_kedro.domain.calendar import FIRST_RUN_DAY, LAST_EVENT_DAY, UTC_OFFSET_SECONDS
 
 # America/Bogota is UTC-5 all year round.
 _BOGOTA = ibis.interval(hours=5)
 _MILLION = 1_000_000
+
+
+def instant_of(text: ibis.Value) -> ibis.Value:
+    """The UTC instant that a raw line names; null for another form, or outside the calendar."""
+    # The form has a fixed width: as texts, instants have their own order.
+    inside = (text >= _midnight(FIRST_RUN_DAY)) & (
+        text < _midnight(LAST_EVENT_DAY + timedelta(days=1))
+    )
+    well_formed = text.re_search(TIMESTAMP_PATTERN) & inside
+    return ibis.cases((well_formed, text.substr(0, 26).try_cast("timestamp(6)")))
+
+
+def _midnight(day: date) -> str:
+    """The first instant of a local day, as a raw line would write it, to the second."""
+    midnight = datetime.combine(day, time(), UTC) - timedelta(seconds=UTC_OFFSET_SECONDS)
+    return midnight.strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def local_day(instant: ibis.Value) -> ibis.Value:

@@ -49,6 +49,7 @@ def render_page(frames: Frames, manifest: Mapping[str, Any], criteria: Sequence[
     inputs = manifest["inputs"]
     first, last = (date.fromisoformat(inputs[name]) for name in ("date_min", "date_max"))
     until = inputs["parameters"].get("observe_until")
+    declared = spanish.DECLARED[manifest["declared"]] if "declared" in manifest else None
     facts = collect_facts(frames, first, last)
     types = {
         code: item["name"]
@@ -72,8 +73,11 @@ def render_page(frames: Frames, manifest: Mapping[str, Any], criteria: Sequence[
         until=until and date.fromisoformat(until),
         facts=facts,
         types=types,
+        declared=declared,
         cards=_cards(facts, first, last),
-        criteria=_criteria(criteria),
+        criteria=_criteria(
+            criteria, spanish.CRITERIA | (spanish.CRITERIA_OF_IMPORTS if declared else {})
+        ),
         layers=spanish.LAYERS,
         statuses=_shown_statuses(facts),
         status_names=spanish.STATUS_NAMES,
@@ -110,8 +114,8 @@ def _cards(facts: Facts, first: date, last: date) -> list[Card]:
         Card(
             "Tasa de incumplimiento",
             spanish.percent(breach.rate_pct),
-            f"solicitada {spanish.percent(breach.requested_pct)}; "
-            f"{spanish.number(breach.breached)} de {spanish.number(breach.due)} tickets cuyo "
+            _requested(breach.requested_pct)
+            + f"{spanish.number(breach.breached)} de {spanish.number(breach.due)} tickets cuyo "
             "término ya venció",
         ),
         Card(
@@ -135,6 +139,11 @@ def _cards(facts: Facts, first: date, last: date) -> list[Card]:
     ]
 
 
+def _requested(rate_pct: float | None) -> str:
+    """The rate that was asked for; nothing of imported lines."""
+    return "" if rate_pct is None else f"solicitada {spanish.percent(rate_pct)}; "
+
+
 def _unclassified(facts: Facts, text: str) -> str:
     """What is said of tickets without a type, where there are any."""
     return text.format(spanish.number(facts.unclassified)) if facts.unclassified else ""
@@ -145,10 +154,12 @@ def _mean_card(title: str, mean: Mean) -> Card:
     return Card(title, spanish.days_of_hours(mean.hours), note)
 
 
-def _criteria(criteria: Sequence[Accepted]) -> list[tuple[int, str, Accepted | None]]:
+def _criteria(
+    criteria: Sequence[Accepted], titles: Mapping[int, str]
+) -> list[tuple[int, str, Accepted | None]]:
     """The five criteria, with their outcome; null where one was not checked."""
     found = {item.number: item for item in criteria}
-    return [(number, title, found.get(number)) for number, title in spanish.CRITERIA.items()]
+    return [(number, title, found.get(number)) for number, title in titles.items()]
 
 
 def _shown_statuses(facts: Facts) -> list[str]:

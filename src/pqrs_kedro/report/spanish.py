@@ -21,6 +21,10 @@ CRITERIA: Final = {
     4: "Postgres contiene meta.etl_runs y al menos tres tablas gold llenas",
     5: "Repetir la corrida con la misma semilla da los mismos conteos y checksums",
 }
+CRITERIA_OF_IMPORTS: Final = {
+    5: "Recalcular desde las mismas líneas da los mismos conteos y checksums",
+}
+DECLARED: Final = {"synthetic": "sintéticos", "anonymised": "anonimizados"}
 LAYERS: Final = {
     "raw": "raw (líneas)",
     "bronze": "bronze",

@@ -73,6 +73,13 @@ def _default_run_id(project: Path, env: str | None) -> str:
     return pointer.read_text().strip() if pointer.is_file() else NO_RUN
 
 
+def point_to(pointer: Path, run_id: str) -> None:
+    """Let a pointer name a run; it is never half written."""
+    draft = pointer.with_suffix(f"{pointer.suffix}.new")
+    draft.write_text(f"{run_id}\n")
+    draft.replace(pointer)
+
+
 def latest_pointer(project: Path, env: str | None) -> Path:
     """The file that names the last finished run of an environment."""
     return project / "data" / f"latest_run.{env or 'local'}"

@@ -56,7 +56,8 @@ def config_hash(parameters: RunParameters) -> str:
 class Fingerprint:
     """What decides a run's data; equal fingerprints give equal digests."""
 
-    seed: int
+    seed: int | None
+    """Null where the lines were imported: their hashes are part of `config_hash`."""
     date_min: str
     date_max: str
     code: str

@@ -5,16 +5,17 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from pqrs_kedro.contracts.tables import TABLES
-from pqrs_kedro.lake.layout import checksums_key, logical_key, manifest_key
+from pqrs_kedro.external import EXTERNAL, SYNTHETIC
+from pqrs_kedro.lake.layout import checksums_key, logical_key, manifest_key, tombstone_key
 from pqrs_kedro.lake.objects import LakeObject, digest, put
 from pqrs_kedro.lake.store import Store
-from pqrs_kedro.parameters import RunParameters, check_run_id
+from pqrs_kedro.parameters import InvalidInput, RunParameters, check_run_id
 from pqrs_kedro.parameters_law import CalendarLaw
 from pqrs_kedro.run.identity import Fingerprint, versions
 
@@ -99,7 +100,7 @@ def manifest_document(
         "contract_version": CONTRACT_VERSION,
         "run_id": run_id,
         "status": "completed",
-        "origin": "synthetic",
+        **_origin(parameters),
         "fingerprint": fingerprint.value,
         "digest": outputs.digest,
         "inputs": {
@@ -126,6 +127,18 @@ def manifest_document(
         },
     }
     return _document(content)
+
+
+def _origin(parameters: RunParameters) -> dict[str, Any]:
+    """Where the raw lines come from; of imported ones, what they were declared to be."""
+    external = parameters.external
+    if external is None:
+        return {"origin": SYNTHETIC}
+    return {
+        "origin": EXTERNAL,
+        "declared": external.declared,
+        "sources": [file.model_dump(mode="json") for file in external.read],
+    }
 
 
 def describe_calendar(law: CalendarLaw) -> dict[str, Any]:
@@ -177,6 +190,29 @@ def find_manifest(store: Store, run_id: str) -> str | None:
     return found[0] if found else None
 
 
+def find_tombstone(store: Store, run_id: str) -> str | None:
+    """Key of a run's tombstone; null if it was never purged."""
+    key = tombstone_key(run_id)
+    return key if store.exists(key) else None
+
+
+def refuse_purged(store: Store, run_id: str) -> None:
+    """A purged run id is never used again.
+
+    Raises:
+        InvalidInput: it has a tombstone.
+    """
+    tombstone = find_tombstone(store, run_id)
+    if tombstone is not None:
+        raise InvalidInput(f"run_id: {run_id!r} was purged ({tombstone}); choose another one")
+
+
+def manifests(store: Store) -> Iterator[dict[str, Any]]:
+    """The manifests of all committed runs."""
+    for key in store.glob("manifests/day=*/run_id=*/manifest.json"):
+        yield json.loads(store.read(key))
+
+
 def read_run(store: Store, run_id: str) -> CommittedRun:
     """A committed run.
 
@@ -185,7 +221,9 @@ def read_run(store: Store, run_id: str) -> CommittedRun:
     """
     key = find_manifest(store, run_id)
     if key is None:
-        raise RunNotFound(f"run {run_id} is not in the lake {store.location('')}: no manifest")
+        tombstone = find_tombstone(store, run_id)
+        why = f"it was purged ({tombstone})" if tombstone else "no manifest"
+        raise RunNotFound(f"run {run_id} is not in the lake {store.location('')}: {why}")
     checksums = json.loads(store.read(key.replace("manifest.json", "checksums.json")))
     objects = tuple(LakeObject(**item) for item in checksums["objects"])
     return CommittedRun(json.loads(store.read(key)), objects, key)
@@ -197,8 +235,7 @@ def earlier_run(store: Store, run: CommittedRun) -> CommittedRun | None:
     Other versions may write other Parquet bytes for the same rows.
     """
     found = []
-    for key in store.glob("manifests/day=*/run_id=*/manifest.json"):
-        manifest = json.loads(store.read(key))
+    for manifest in manifests(store):
         alike = all(manifest[name] == run.manifest[name] for name in ("fingerprint", "versions"))
         if alike and manifest["run_id"] != run.run_id:
             found.append((manifest["finished_at"], manifest["run_id"]))

@@ -28,7 +28,7 @@ class Display:
         own = " and own rates" if chosen.rates else ""
         defects = f" | defects {chosen.profile}{own}" if chosen.chosen_rates else ""
         self.console.print(
-            f"run {run_id} | seed {parameters.seed} | {parameters.date_min} to "
+            f"run {run_id} | {_origin(parameters)} | {parameters.date_min} to "
             f"{parameters.date_max} | {parameters.profile}{observed}{defects}"
         )
 
@@ -95,3 +95,12 @@ class Display:
 
     def _fact(self, name: str, value: str) -> None:
         self.console.print(f"{name:<13} {value}")
+
+
+def _origin(parameters: RunParameters) -> str:
+    """Where the lines of a run come from, for a person."""
+    external = parameters.external
+    if external is None:
+        return f"seed {parameters.seed}"
+    lines = sum(file.lines for file in external.read)
+    return f"{lines:,} lines from outside, declared {external.declared}"

@@ -1,8 +1,6 @@
 """Recording of one run, in the main process: lock, log, timings, rows, and the commit."""
 
-import fcntl
 import logging
-import os
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +9,7 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
-from typing import IO, Any
+from typing import Any
 
 import psycopg
 from kedro.framework.hooks import hook_impl
@@ -21,17 +19,20 @@ from kedro.pipeline.node import Node
 from pqrs_kedro.datasets.ground_truth import GroundTruth
 from pqrs_kedro.datasets.lake_table import LakeTable
 from pqrs_kedro.datasets.raw_events import RawEvents
-from pqrs_kedro.lake.layout import log_key
+from pqrs_kedro.lake.layout import log_key, raw_pattern
 from pqrs_kedro.lake.objects import LakeObject, put, start_day
 from pqrs_kedro.lake.store import Store
-from pqrs_kedro.parameters import InvalidInput, RunParameters
+from pqrs_kedro.parameters import RunParameters
 from pqrs_kedro.run.identity import fingerprint
+from pqrs_kedro.run.lock import held_lock, work_folder
 from pqrs_kedro.run.manifest import (
+    RAW,
     Outputs,
     RunTimes,
     checksums_document,
     commit,
     manifest_document,
+    refuse_purged,
 )
 from pqrs_kedro.run.progress import Display
 from pqrs_kedro.warehouse.connection import Warehouse, open_warehouse
@@ -83,7 +84,7 @@ class RunRecorder:
         self.warehouse: Warehouse | None = None
         self._project = project
         self.started_at = datetime.now(UTC)
-        self.work = project / "data" / "work" / run_id
+        self.work = work_folder(project, run_id)
         self.clock = StageClock()
         self.complete = False
         self.committed = False
@@ -110,11 +111,11 @@ class RunRecorder:
         """Hold the run's lock and write its log.
 
         Raises:
-            InvalidInput: another process is running this run_id.
+            InvalidInput: another process is running this run_id, or has purged it.
         """
-        self.work.mkdir(parents=True, exist_ok=True)
-        with (self.work / "lock").open("w") as lock:
-            self._take(lock)
+        with held_lock(self._project, self.run_id):
+            # It may have been purged while this run got ready.
+            refuse_purged(self._store, self.run_id)
             handler = logging.FileHandler(self.log_path, encoding="utf-8")
             handler.setFormatter(logging.Formatter(_LOG_FORMAT))
             loggers = (logging.getLogger(), LOGGER)
@@ -128,22 +129,17 @@ class RunRecorder:
                     logger.removeHandler(handler)
                 handler.close()
 
-    def _take(self, lock: IO[str]) -> None:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InvalidInput(f"run_id: {self.run_id!r} is running in another process") from None
-        lock.write(f"{os.getpid()}\n")
-
     # --- Hooks ---------------------------------------------------------------------------------
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: Mapping[str, Any]) -> None:
         """Learn which datasets the run writes and whether it is the whole run."""
-        from pqrs_kedro.pipeline_registry import register_pipelines
+        from pqrs_kedro.pipeline_registry import EXTERNAL_STAGES, register_pipelines
 
         stages = register_pipelines()
         whole = stages.pop("__default__")
+        if self._parameters.external is not None:
+            whole = sum((stages[name] for name in EXTERNAL_STAGES), Pipeline([]))
         self.complete = {n.name for n in whole.nodes} == {n.name for n in pipeline.nodes}
         for stage, part in stages.items():
             names = [node.name for node in part.nodes if node in pipeline.nodes]
@@ -218,8 +214,16 @@ class RunRecorder:
         return Outputs({name: tuple(data.objects) for name, data in self._datasets.items()})
 
     def commit(self) -> None:
-        """Log, checksums and, last of all, the manifest."""
+        """Log, checksums and, last of all, the manifest.
+
+        Raises:
+            RuntimeError: the run has read raw objects that it did not write.
+        """
         outputs = self.outputs()
+        own = {item.key for item in outputs.by_dataset[RAW]}
+        others = [key for key in self._store.glob(raw_pattern(self.run_id)) if key not in own]
+        if others:
+            raise RuntimeError(f"{others[0]}: is of other lines than this run's; purge the run id")
         LOGGER.info("digest %s", outputs.digest)
         times = RunTimes(self.started_at, datetime.now(UTC), self.seconds_by_stage)
         logged = self._put_log(log_key(self.day, self.run_id))

@@ -30,7 +30,7 @@ def parameters_of(manifest: dict[str, Any]) -> dict[str, Any]:
     said = {name: chosen[name] for name in ("calendar", "quality") if name in chosen}
     # Every rate is given, so that configuration changed since then has no say.
     rates = dict.fromkeys(DEFECT_LABELS, 0.0) | chosen.get("defects", {})
-    return said | {
+    found = said | {
         "seed": inputs["seed"],
         "date_min": inputs["date_min"],
         "date_max": inputs["date_max"],
@@ -42,6 +42,14 @@ def parameters_of(manifest: dict[str, Any]) -> dict[str, Any]:
         "territory": inputs["territory"],
         "defects": {"profile": NO_DEFECTS, "rates": rates},
     }
+    if "external" in chosen:
+        found["external"] = {
+            "declared": manifest["declared"],
+            "source": chosen["external"]["source"],
+            "copy_of": manifest["run_id"],
+            "read": manifest["sources"],
+        }
+    return found
 
 
 def regenerate(manifest: dict[str, Any]) -> dict[str, LakeObject]:

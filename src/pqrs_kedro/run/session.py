@@ -2,7 +2,7 @@
 
 import gc
 import signal
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
@@ -11,17 +11,19 @@ import click
 from kedro.framework.session import KedroSession
 from kedro.io.core import DatasetError
 from kedro.runner import SequentialRunner
+from rich.console import Console
 
 from pqrs_kedro.lake.store import Store, open_store
 from pqrs_kedro.parameters import InvalidInput, RunParameters, check_run_id, parse_parameters
-from pqrs_kedro.pipeline_registry import register_pipelines
+from pqrs_kedro.pipeline_registry import EXTERNAL_STAGES, register_pipelines
 from pqrs_kedro.pipelines.synthesis.text_grammar import PQRS_TYPES
 from pqrs_kedro.polygons.source import polygons_file, read_polygons
 from pqrs_kedro.run.acceptance import Criterion, check_acceptance
-from pqrs_kedro.run.config_loader import latest_pointer
+from pqrs_kedro.run.config_loader import latest_pointer, point_to
 from pqrs_kedro.run.engine import ENGINE, load_library
 from pqrs_kedro.run.identity import new_run_id
-from pqrs_kedro.run.manifest import find_manifest
+from pqrs_kedro.run.inspection import Inspection, inspect_lines
+from pqrs_kedro.run.manifest import find_manifest, refuse_purged
 from pqrs_kedro.run.progress import Display
 from pqrs_kedro.run.quality_gate import QUALITY, refuse_failed_checks
 from pqrs_kedro.run.recorder import RunRecorder
@@ -57,6 +59,21 @@ class RunSession(KedroSession):
     """A Kedro session that makes one recorded run."""
 
     outcome: list[Criterion]
+    inspection: Inspection | None = None
+    """What the lines from outside are, where the run takes such."""
+    console: Console | None = None
+    """Where the run says how it goes on; null is standard output."""
+
+    def inspect(self) -> Inspection:
+        """Check everything that can be refused, and say what the lines from outside are.
+
+        Raises:
+            InvalidInput: there are none, or the run would be refused.
+        """
+        self._prepare(None)
+        if self.inspection is None:
+            raise InvalidInput("external: there are no lines from outside")
+        return self.inspection
 
     def run(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Run the pipelines; the whole run is committed and checked.
@@ -67,13 +84,18 @@ class RunSession(KedroSession):
             RunInterrupted, RunTerminated: Ctrl-C, SIGTERM.
         """
         began = perf_counter()
+        display = Display(self.console)
         try:
             _check_pipelines(kwargs.get("pipeline_names") or ())
-            parameters, store = self._prepare(kwargs.get("runner"))
-            _check_types(parameters, kwargs.get("pipeline_names") or ())
+            with display.ending("preparation", {}):
+                parameters, store = self._prepare(kwargs.get("runner"))
+            _check_stages(parameters, kwargs.get("pipeline_names") or ())
         except InvalidInput as error:
             raise Refused(str(error)) from None
-        display = Display()
+        finally:
+            display.pause()
+        if parameters.external is not None and not kwargs.get("pipeline_names"):
+            kwargs["pipeline_names"] = list(EXTERNAL_STAGES)
         run_id = str(parameters.run_id)
         recorder = RunRecorder(self._project_path, store, run_id, parameters, display)
         self._hook_manager.register(recorder)
@@ -107,12 +129,13 @@ class RunSession(KedroSession):
         values["run_id"] = given or new_run_id(datetime.now(UTC))
         parameters = parse_parameters(values)
         store = open_store(loader["globals"]["lake_root"], self._project_path)
+        refuse_purged(store, values["run_id"])
         taken = find_manifest(store, values["run_id"])
         if taken:
             raise InvalidInput(
                 f"run_id: {values['run_id']!r} is a committed run ({taken}); choose another one"
             )
-        parameters = self._with_polygons(parameters)
+        parameters = self._with_lines(self._with_polygons(parameters), store)
         self._use(parameters)
         return parameters, store
 
@@ -126,9 +149,21 @@ class RunSession(KedroSession):
         pinned = given.model_copy(update={"sha256": found.sha256})
         return parameters.model_copy(update={"territory": pinned})
 
+    def _with_lines(self, parameters: RunParameters, store: Store) -> RunParameters:
+        """The parameters with what lines from outside say of themselves, which are read here."""
+        if parameters.external is None:
+            return parameters
+        found = self.inspection = inspect_lines(parameters, parameters.external, store)
+        days = {"date_min": found.first_day, "date_max": found.last_day}
+        return parameters.model_copy(update={"external": found.external, **days})
+
     def _use(self, parameters: RunParameters) -> None:
-        """One run id, and the polygons that were checked, for the catalog, Kedro and the hooks."""
+        """One run id, and what was read and checked, for the catalog, Kedro and the hooks."""
         runtime = dict(self.store.get("runtime_params") or {})
+        if parameters.external is not None:
+            runtime |= parameters.model_dump(
+                mode="json", include={"external", "date_min", "date_max"}
+            )
         run_id, territory = str(parameters.run_id), parameters.territory.model_dump()
         if parameters.territory.polygons is not None:
             file = polygons_file(parameters.territory.polygons, self._project_path)
@@ -189,10 +224,12 @@ class RunSession(KedroSession):
                 criteria = check_acceptance(store, recorder.run_id, warehouse)
             with display.ending("report", recorder.seconds_by_stage):
                 report = keep_report(store, recorder.run_id, criteria)
+            where |= self._quarantined()
             where["report"] = store.location(report)
             where["warehouse"] = warehouse.url
             where["manifest"] = store.location(str(find_manifest(store, recorder.run_id)))
-            self._point_to(recorder.run_id)
+            # For entry points that start without a run id.
+            point_to(latest_pointer(self._project_path, self.store.get("env")), recorder.run_id)
         else:
             where["not committed"] = (
                 f"part of a run; complete it with --params run_id={recorder.run_id}"
@@ -204,12 +241,13 @@ class RunSession(KedroSession):
         )
         return criteria
 
-    def _point_to(self, run_id: str) -> None:
-        """Name the last finished run for entry points that start without a run id."""
-        pointer = latest_pointer(self._project_path, self.store.get("env"))
-        draft = pointer.with_suffix(f"{pointer.suffix}.new")
-        draft.write_text(f"{run_id}\n")
-        draft.replace(pointer)
+    def _quarantined(self) -> dict[str, str]:
+        """What a person is told of imported lines that are no events."""
+        if self.inspection is None:
+            return {}
+        rejected = self.inspection.rejected
+        said = {"quarantined": f"{self.inspection.quarantined:,} lines"}
+        return said | {f"  {number}": str(item) for number, item in enumerate(rejected, 1)}
 
 
 def _check_pipelines(names: Iterable[str]) -> None:
@@ -222,8 +260,16 @@ def _check_pipelines(names: Iterable[str]) -> None:
         )
 
 
-def _check_types(parameters: RunParameters, pipelines: Iterable[str]) -> None:
-    """Only types that the texts know can be generated; the stages after raw take any."""
+def _check_stages(parameters: RunParameters, pipelines: Collection[str]) -> None:
+    """Lines are generated or imported; only types that the texts know can be generated."""
+    other = "intake" if parameters.external is None else "synthesis"
+    if other in pipelines:
+        raise InvalidInput(
+            f"pipelines: {other} is no stage of this run: lines are generated by kedro run, or "
+            "imported by kedro import-raw"
+        )
+    if parameters.external is not None:
+        return
     if pipelines and not {"synthesis", "__default__"} & set(pipelines):
         return
     unknown = [name for name in parameters.chosen_profile.types if name not in PQRS_TYPES]

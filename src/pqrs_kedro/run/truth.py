@@ -16,6 +16,7 @@ from pqrs_kedro.datasets.ground_truth import GroundTruth
 from pqrs_kedro.datasets.lake_table import LakeTable
 from pqrs_kedro.domain.defects import RECOVERED
 from pqrs_kedro.domain.statuses import CLASSIFIED, RADICATED, REOPENED, RESPONDED
+from pqrs_kedro.external import EXTERNAL
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.pipelines.expressions import end_of_local_day
 from pqrs_kedro.run.engine import ENGINE
@@ -56,7 +57,9 @@ def validate_truth(store: Store, run: CommittedRun) -> list[FieldAgreement]:
         RunNotFound: the run has no ledger.
     """
     if LEDGER not in run.manifest["paths"]:
-        raise RunNotFound(f"run {run.run_id} has no ledger: it was made before there was one")
+        imported = run.manifest["origin"] == EXTERNAL
+        why = "its lines were imported" if imported else "it was made before there was one"
+        raise RunNotFound(f"run {run.run_id} has no ledger: {why}")
     place: dict[str, Any] = {"path": store.location(""), "run_id": run.run_id}
     inputs = run.manifest["inputs"]["parameters"]
     until = inputs["observe_until"] and date.fromisoformat(inputs["observe_until"])

@@ -109,19 +109,29 @@ def runs() -> None:
 
     found = list_runs(open_warehouse(_project()))
     # Plain columns, which no terminal is too narrow for: run ids are there to be copied.
-    line = "{:<26} {:<10} {:<20} {:>10} {:<25} {:>12}  {}"
+    line = "{:<26} {:<10} {:<9} {:<20} {:>10} {:<25} {:>12}  {}"
     click.echo(
         line.format(
-            "run_id", "status", "started (UTC)", "seed", "dates", "silver rows", "published"
+            "run_id",
+            "status",
+            "origin",
+            "started (UTC)",
+            "seed",
+            "dates",
+            "silver rows",
+            "published",
         )
     )
     for run in found:
         rows = "" if run["silver_rows"] is None else f"{run['silver_rows']:,}"
         started = f"{run['started_at'].astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+        seed = "" if run["seed"] is None else run["seed"]
         dates = f"{run['date_min']} to {run['date_max']}"
         published = "yes" if run["published_at"] else "no"
         click.echo(
-            line.format(run["run_id"], run["status"], started, run["seed"], dates, rows, published)
+            line.format(
+                run["run_id"], run["status"], run["origin"], started, seed, dates, rows, published
+            )
         )
 
 

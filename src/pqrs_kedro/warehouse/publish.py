@@ -250,6 +250,7 @@ def etl_run(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "fingerprint": manifest["fingerprint"],
         "digest": manifest["digest"],
         "error": None,
+        "origin": manifest["origin"],
     }
 
 

@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from pqrs_kedro.external import EXTERNAL, SYNTHETIC
 from pqrs_kedro.parameters import RunParameters
 from pqrs_kedro.run.identity import Fingerprint
 from pqrs_kedro.warehouse.connection import Warehouse
@@ -41,6 +42,7 @@ def record_started(
         "process_id": psutil.Process().pid,
         "process_started_at": psutil.Process().create_time(),
         "error": None,
+        "origin": SYNTHETIC if parameters.external is None else EXTERNAL,
     }
     names = sql.SQL(", ").join(map(sql.Identifier, row))
     changed = sql.SQL(", ").join(
@@ -111,6 +113,22 @@ def _drop(connection: psycopg.Connection[Any], run_id: str) -> None:
         raise WarehouseError(f"run {run_id} is not published in this warehouse")
     for statement in (lock_statement(), drop_statement(run_id), *forget_statements(run_id)):
         connection.execute(statement.as_string())
+
+
+def erase(warehouse: Warehouse, run_id: str) -> None:
+    """Remove everything of a run: its tables, and its rows in `meta`; for a purge.
+
+    Raises:
+        WarehouseError: readers do not make way.
+    """
+    forgotten = sql.SQL("DELETE FROM meta.etl_runs WHERE run_id = {}").format(run_id)
+    statements = (drop_statement(run_id), *forget_statements(run_id), forgotten)
+    try:
+        with warehouse.connect() as connection:
+            for statement in (lock_statement(), *statements):
+                connection.execute(statement.as_string())
+    except psycopg.errors.LockNotAvailable:
+        raise WarehouseError(held(run_id)) from None
 
 
 def list_runs(warehouse: Warehouse) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ from sqlalchemy.types import TypeEngine
 from pqrs_kedro.contracts import columns as contract_columns
 from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.contracts.tables import Table as Contract
+from pqrs_kedro.external import ORIGINS, SYNTHETIC
 
 RUNS_SCHEMA: Final = "runs"
 STATUSES: Final = ("started", "completed", "failed", "aborted", "lost")
@@ -38,6 +39,7 @@ _TYPES: Final[dict[str, type[TypeEngine[Any]]]] = {
     # EWKB; on a server with PostGIS the same bytes could fill a column of its type `geometry`.
     "geometry": LargeBinary,
 }
+_ORIGIN: Final = "Where the raw lines come from: generated, or imported."
 _ADDED: Final = " Null in runs of an earlier contract version."
 _RUN_ID: Final = "Run that the row belongs to."
 _WARNING: Final = (
@@ -103,7 +105,7 @@ def _meta_tables(found: MetaData) -> None:
     Table(
         "etl_runs", found,
         Column("run_id", Text, primary_key=True, comment="The run."),
-        Column("seed", BigInteger, nullable=False, comment="Seed of all draws."),
+        Column("seed", BigInteger, comment="Seed of all draws; null: nothing was drawn."),
         Column("started_at", instant, nullable=False, comment="Begin of the run. Unit: UTC."),
         Column("finished_at", instant, comment="End of the run; null while it runs. Unit: UTC."),
         Column("status", Text, nullable=False, comment="What became of the run."),
@@ -123,6 +125,8 @@ def _meta_tables(found: MetaData) -> None:
         Column("process_id", BigInteger, comment="Process of the run."),
         Column("process_started_at", Double, comment="Begin of the process. Unit: Unix seconds."),
         Column("error", Text, comment="Why a failed run failed, in one line."),
+        Column("origin", Text, nullable=False, server_default=SYNTHETIC, comment=_ORIGIN),
+        _one_of("etl_runs", "origin", ORIGINS),
         _one_of("etl_runs", "status", STATUSES),
         schema="meta", comment="One row per run that was begun or published. Key: run_id.",
     )  # fmt: skip

@@ -14,16 +14,13 @@ from pqrs_kedro.contracts.raw import (
     DANE_PATTERN,
     RADICADO_PATTERN,
     REQUIRED_FIELDS,
-    TIMESTAMP_PATTERN,
     TYPE_PATTERN,
     UUID_PATTERN,
 )
-from pqrs_kedro.domain.calendar import FIRST_DAY, LAST_DAY
 from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.domain.statuses import RESOLUTION_CODES, STATUS_IDS
-from pqrs_kedro.pipelines.expressions import local_day
+from pqrs_kedro.pipelines.expressions import instant_of, local_day
 
-_INSTANT = "timestamp(6)"
 # A reason, the field that it is about, and whether it holds.
 Rule: TypeAlias = tuple[str, str, ibis.Value]
 
@@ -94,11 +91,14 @@ def _malformed(event: ibis.Value) -> list[Rule]:
 def _facts(raw: ibis.Table) -> list[Rule]:
     """What no form can say: dates of the calendar, and fields that must fit together."""
     event = raw.event
-    no_status = (event.event_type == "STATUS") & event.status_to.isnull()
+    is_status = event.event_type == "STATUS"
+    no_status = is_status & event.status_to.isnull()
+    needless = ~is_status & event.status_to.notnull()
     return [
-        ("invalid_value", "ts", _instant(event.ts).isnull()),
+        ("invalid_value", "ts", instant_of(event.ts).isnull()),
         ("invalid_value", "source", event.source != raw.source),
         ("missing_field", "status_to", no_status),
+        ("invalid_value", "status_to", needless),
         ("invalid_value", "payload", _has_broken_turns(event.payload)),
         ("invalid_value", "payload", _has_broken_files(event.payload)),
         ("invalid_value", "actor_role", _speaks_as_system(event)),
@@ -109,20 +109,12 @@ def _blank_text(value: ibis.Value) -> ibis.Value:
     return value.isnull() | (value == "")
 
 
-def _instant(text: ibis.Value) -> ibis.Value:
-    """A UTC instant of the contract's exact form, within the calendar; null for anything else."""
-    well_formed = text.re_search(TIMESTAMP_PATTERN)
-    instant = text.substr(0, 26).try_cast(_INSTANT)
-    counted = local_day(instant).between(FIRST_DAY, LAST_DAY)
-    return ibis.cases((well_formed & counted, instant))
-
-
 def _has_broken_turns(payload: ibis.Value) -> ibis.Value:
     turns = ibis.coalesce(payload.turns, payload.transcript)
     broken = turns.filter(
         lambda turn: (
             turn.isnull()
-            | _instant(turn["at"]).isnull()
+            | instant_of(turn["at"]).isnull()
             | turn["text"].isnull()
             | ~turn["author"].isin(AUTHOR_KINDS).fill_null(False)
         )
@@ -162,7 +154,7 @@ def select_bronze_events(judged_lines: ibis.Table) -> ibis.Table:
         "day",
         event_id=event.event_id,
         event_type=event.event_type,
-        ts=_instant(event.ts),
+        ts=instant_of(event.ts),
         ticket_id=event.ticket_id,
         external_id=event.external_id,
         actor_role=event.actor_role,
@@ -178,7 +170,7 @@ def select_bronze_events(judged_lines: ibis.Table) -> ibis.Table:
         attachments=_attachments(accepted),
         source_object=accepted.source_object,
         line_number=accepted.line_number,
-        filed_late_days=accepted.day.delta(local_day(_instant(event.ts)), unit="day"),
+        filed_late_days=accepted.day.delta(local_day(instant_of(event.ts)), unit="day"),
         repairs=accepted.repairs,
         unknown_fields=accepted.unknown_fields,
     )
@@ -191,7 +183,7 @@ def _messages(accepted: ibis.Table) -> ibis.Value:
         (
             payload.body.notnull(),
             ibis.array(
-                [_message(_instant(event.ts), event.actor_role, payload.subject, payload.body)]
+                [_message(instant_of(event.ts), event.actor_role, payload.subject, payload.body)]
             ),
         ),
         (
@@ -199,7 +191,10 @@ def _messages(accepted: ibis.Table) -> ibis.Value:
             ibis.array(
                 [
                     _message(
-                        _instant(event.ts), event.actor_role, payload.asunto, payload.observaciones
+                        instant_of(event.ts),
+                        event.actor_role,
+                        payload.asunto,
+                        payload.observaciones,
                     )
                 ]
             ),
@@ -207,7 +202,7 @@ def _messages(accepted: ibis.Table) -> ibis.Value:
     )
     no_subject = ibis.null("string")
     turns = ibis.coalesce(payload.turns, payload.transcript).map(
-        lambda turn: _message(_instant(turn["at"]), turn["author"], no_subject, turn["text"])
+        lambda turn: _message(instant_of(turn["at"]), turn["author"], no_subject, turn["text"])
     )
     return ibis.coalesce(single, turns)
 

@@ -14,9 +14,11 @@ def summarise_run(
     silver_tickets: ibis.Table,
     gold_kpi_volume_daily: ibis.Table,
     dim_pqrs_type: ibis.Table,
-    breach_rate: float,
+    breach_rate: float | None,
 ) -> ibis.Table:
     """gold_run_summary: breached tickets of those whose last due day has been observed.
+
+    Nothing was requested of lines that were not generated: `breach_rate` is null then.
 
     Early closers would bias the rate, so tickets due after the last observed day are left out.
     Added: tickets whose classification has not been observed, which no other gold table can count.
@@ -26,7 +28,7 @@ def summarise_run(
 
 
 def _breach_rate(
-    tickets: ibis.Table, volume: ibis.Table, types: ibis.Table, requested: float
+    tickets: ibis.Table, volume: ibis.Table, types: ibis.Table, requested: float | None
 ) -> ibis.Table:
     """Numerator and denominator by type and in total."""
     last_day = volume.aggregate(last_day=_.day.max())
@@ -46,7 +48,11 @@ def _breach_rate(
     return rows.mutate(
         measure=ibis.literal(BREACH_RATE),
         value_pct=exact_quotient(100 * rows.numerator, rows.denominator),
-        requested_pct=ibis.literal(round(100 * requested, 6)),
+        requested_pct=(
+            ibis.null("float64")
+            if requested is None
+            else ibis.literal(round(100 * requested, 6), "float64")
+        ),
     )
 
 

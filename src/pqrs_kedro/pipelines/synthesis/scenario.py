@@ -11,11 +11,12 @@ def build_scenario(parameters: RunParameters) -> Scenario:
     """Everything the generator needs, computed once per run."""
     calendar = parameters.business_calendar
     profile = parameters.chosen_profile
-    model = ArrivalModel(profile, calendar, parameters.seed, parameters.volume_scale)
+    seed, breach_rate, volume_scale = parameters.generation
+    model = ArrivalModel(profile, calendar, seed, volume_scale)
     never_late, extension = _shares(profile)
-    median = calibrate_median(profile.response, parameters.breach_rate, never_late)
+    median = calibrate_median(profile.response, breach_rate, never_late)
     return Scenario(
-        seed=parameters.seed,
+        seed=seed,
         profile=profile,
         calendar=calendar,
         arrivals=model,

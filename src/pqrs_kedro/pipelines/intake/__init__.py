@@ -1,0 +1,1 @@
+"""Intake: lines from outside become the raw objects of a run."""
