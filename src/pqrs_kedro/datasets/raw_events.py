@@ -28,6 +28,8 @@ from pqrs_kedro.run.engine import ENGINE, EngineSettings
 
 # Objects are parsed together up to this size: enough to occupy every core, little enough to hold.
 _CHUNK_BYTES: Final = 32 << 20
+# Objects whose lines are in the engine together: each time, a query is compiled.
+_PART_BYTES: Final = 192 << 20
 _LINE_FEED: Final = 10
 # Hashing and writing release Python's lock; two objects at a time keep two cores busy.
 _WRITERS: Final = 2
@@ -75,10 +77,11 @@ _READ_EXACTLY: Final = pa.schema(
 )
 
 
-class RawEvents(AbstractDataset[list[RawObject], ibis.Table]):
+class RawEvents(AbstractDataset[list[RawObject], Iterator[ibis.Table]]):
     """Raw objects of a run.
 
-    `load` gives an Ibis table with one row per line that is not blank: source_object, source, day,
+    `load` gives the run in parts of whole objects, one after the other: each is an Ibis table, which
+    the next replaces, with one row per line that is not blank: source_object, source, day,
     line_number, line (bytes), event (the parsed structure), is_canonical (the line has the form of
     `contracts.raw`, so that its event has every field in its place and form). Of other lines also:
     reason and detail where there is no event, repairs and unknown_fields where there is one.
@@ -111,17 +114,18 @@ class RawEvents(AbstractDataset[list[RawObject], ibis.Table]):
         with ThreadPoolExecutor(_WRITERS) as pool:
             self.objects.extend(pool.map(write, data))
 
-    def load(self) -> ibis.Table:
-        """All lines of the run, parsed."""
+    def load(self) -> Iterator[ibis.Table]:
+        """All lines of the run, parsed; a run without lines has one part without rows."""
         connection = ENGINE.connect(self._engine)
-        connection.raw_sql(_CREATE.format(structure=_sql_type(RAW_EVENT_STRUCTURE)))
-        for chunk in self._chunks():
-            _insert(connection.con, chunk)
-        _insert_others(connection.con)
-        return connection.table("raw_lines")
+        for keys in self._parts():
+            connection.raw_sql(_CREATE.format(structure=_sql_type(RAW_EVENT_STRUCTURE)))
+            for chunk in self._chunks(keys):
+                _insert(connection.con, chunk)
+            _insert_others(connection.con)
+            yield connection.table("raw_lines")
 
-    def _chunks(self) -> Iterator[pa.Table]:
-        """The lines of several objects at a time, in batches that several threads can take."""
+    def _parts(self) -> Iterator[list[str]]:
+        """The keys of the run's objects, so many at a time as fit in a part."""
         store = open_store(self._path)
         keys = store.glob(raw_pattern(self._run_id))
         if not keys and not self.saved:
@@ -129,6 +133,20 @@ class RawEvents(AbstractDataset[list[RawObject], ibis.Table]):
                 f"run {self._run_id} has no raw objects in {store.location('')}: "
                 "run the synthesis pipeline with this run_id first"
             )
+        part: list[str] = []
+        size = 0
+        for key in keys:
+            part.append(key)
+            size += store.size(key)
+            if size >= _PART_BYTES:
+                yield part
+                part, size = [], 0
+        if part or not keys:
+            yield part
+
+    def _chunks(self, keys: list[str]) -> Iterator[pa.Table]:
+        """The lines of several objects at a time, in batches that several threads can take."""
+        store = open_store(self._path)
         waiting: list[pa.Table] = []
         size = 0
         for key in keys:
