@@ -285,7 +285,7 @@ def _instant(text: str | None) -> datetime | None:
         found = datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
     except ValueError:
         return None
-    return found if date(2015, 1, 1) <= local_day(found) <= date(2040, 12, 31) else None
+    return found if date(2017, 1, 1) <= local_day(found) <= date(2039, 12, 31) else None
 
 
 def _at(event: dict[str, Any], path: tuple[str, ...]) -> Any:

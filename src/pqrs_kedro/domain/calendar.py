@@ -27,6 +27,8 @@ LAST_DAY: Final = date(2040, 12, 31)
 # keep clear of both ends.
 FIRST_RUN_DAY: Final = date(2017, 1, 1)
 LAST_RUN_DAY: Final = date(2035, 12, 31)
+# Events of a run: a term that begins by then, doubled and paused, ends within the calendar.
+LAST_EVENT_DAY: Final = date(2039, 12, 31)
 
 # America/Bogota is UTC-5 all year round since 1993: no daylight saving.
 UTC_OFFSET_SECONDS: Final = -5 * 3600

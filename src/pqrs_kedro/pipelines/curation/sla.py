@@ -195,7 +195,9 @@ def _with_outcome(cycles: ibis.Table, calendar: ibis.Table) -> ibis.Table:
     """Add due day, paused days, lateness and the partition month."""
     business = calendar.filter(calendar.is_business_day)
     due_days = business.select(due_ordinal="business_day_ordinal", due_day="day")
-    cycles = cycles.join(due_days, "due_ordinal")
+    # No event is so late that its term ends behind the calendar (`LAST_EVENT_DAY`). If one did, the
+    # contract would refuse the cycle without its due day; an inner join would lose it.
+    cycles = cycles.left_join(due_days, "due_ordinal").drop("due_ordinal_right")
     cycles = with_ordinal(cycles, calendar, {"stop_ordinal": "stop_day"})
     late = cycles.stop_day > cycles.due_day
     days_late = ibis.greatest(cycles.stop_ordinal - cycles.due_ordinal, 0)

@@ -18,7 +18,7 @@ from pqrs_kedro.contracts.raw import (
     TYPE_PATTERN,
     UUID_PATTERN,
 )
-from pqrs_kedro.domain.calendar import FIRST_DAY, LAST_DAY
+from pqrs_kedro.domain.calendar import FIRST_RUN_DAY, LAST_EVENT_DAY
 from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.domain.statuses import RESOLUTION_CODES, STATUS_IDS
 from pqrs_kedro.pipelines.expressions import local_day
@@ -120,10 +120,10 @@ def _blank_text(value: ibis.Value) -> ibis.Value:
 
 
 def _instant(text: ibis.Value) -> ibis.Value:
-    """A UTC instant of the contract's exact form, within the calendar; null for anything else."""
+    """A UTC instant of the contract's exact form, of a day whose terms end in the calendar; null for anything else."""
     well_formed = text.re_search(TIMESTAMP_PATTERN)
     instant = text.substr(0, 26).try_cast(_INSTANT)
-    counted = local_day(instant).between(FIRST_DAY, LAST_DAY)
+    counted = local_day(instant).between(FIRST_RUN_DAY, LAST_EVENT_DAY)
     return ibis.cases((well_formed & counted, instant))
 
 
