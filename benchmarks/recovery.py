@@ -15,7 +15,6 @@ from. A line is *wrong* if
 * it must be rejected by curation and is not, or for another reason.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,9 +25,10 @@ from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.domain.defects import DEFECT_LABELS
 
 ENTITIES: Final = tuple(
-    name for name, table in TABLES.items() if table.layer == "silver" and "ticket_id" in table.columns
-    and name != "quarantine_silver"
-)  # fmt: skip
+    name
+    for name, table in TABLES.items()
+    if name.startswith("silver_") and "ticket_id" in table.columns
+)
 _LINE: Final = ("source_object", "line_number")
 # A class that ingestion repairs has its name in `repairs`; what curation rejects has a reason.
 _TICKET_REASONS: Final = {
@@ -124,10 +124,10 @@ def _differences(name: str) -> str:
     """Tickets of which one run has a row that the other has not."""
     table = TABLES[name]
     shown = ", ".join(c for c in (*table.partitions, *table.columns) if c not in _LINE)
-    sides = [f"SELECT {shown} FROM {side}_{name}" for side in ("dirty", "clean")]
-    return (
-        f"SELECT ticket_id FROM ({sides[0]} EXCEPT ALL {sides[1]}) UNION "
-        f"SELECT ticket_id FROM ({sides[1]} EXCEPT ALL {sides[0]})"
+    sides = [f"SELECT {shown} FROM {side}_{name}" for side in ("dirty", "clean")]  # noqa: S608
+    return " UNION ".join(
+        f"SELECT ticket_id FROM ({one} EXCEPT ALL {other})"  # noqa: S608
+        for one, other in (sides, sides[::-1])
     )
 
 

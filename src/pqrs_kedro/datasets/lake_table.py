@@ -33,8 +33,9 @@ class LakeTable(AbstractDataset[Rows, ibis.Table]):
 
     `save` runs the query once, ordered by partition and key, checks the rows against the contract
     and creates one object per partition; queries that are the table together run one after the
-    other before. It may be called several times with rows of other partitions. `load` gives a lazy Ibis table with the stored columns and
-    the partition columns; instants are UTC without a zone, `day` is a date.
+    other before. It may be called several times, each with partitions of its own. `load` gives a
+    lazy Ibis table with the stored columns and the partition columns; instants are UTC without a
+    zone, `day` is a date.
     """
 
     def __init__(

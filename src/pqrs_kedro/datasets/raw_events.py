@@ -80,8 +80,8 @@ _READ_EXACTLY: Final = pa.schema(
 class RawEvents(AbstractDataset[list[RawObject], Iterator[ibis.Table]]):
     """Raw objects of a run.
 
-    `load` gives the run in parts of whole objects, one after the other: each is an Ibis table, which
-    the next replaces, with one row per line that is not blank: source_object, source, day,
+    `load` gives the run in parts of whole objects, one after the other. Each is an Ibis table,
+    which the next replaces, with one row per line that is not blank: source_object, source, day,
     line_number, line (bytes), event (the parsed structure), is_canonical (the line has the form of
     `contracts.raw`, so that its event has every field in its place and form). Of other lines also:
     reason and detail where there is no event, repairs and unknown_fields where there is one.

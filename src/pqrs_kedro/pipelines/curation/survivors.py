@@ -28,11 +28,12 @@ _SHORT = [
 
 
 def find_repeated_lines(bronze_pqrs_events: ibis.Table) -> ibis.Table:
-    """The bronze rows whose event has an earlier line, which counts; key source_object, line_number.
+    """The bronze rows whose event has an earlier line, which counts.
 
-    Added: event_id and ticket_id of the row; is_conflicting, the earlier line says something else.
-    Lines are of one event if they have its identifier or, among those that are first by that, the
-    same ticket, kind, instant and status. The order of rows decides nothing.
+    Key source_object, line_number. Added: event_id and ticket_id of the row; is_conflicting, the
+    earlier line says something else. Lines are of one event if they have its identifier or, among
+    those that are first by that, the same ticket, kind, instant and status. The order of rows
+    decides nothing.
     """
     repeated = rank_lines(bronze_pqrs_events).cache()
     conflicts = _conflicts(repeated, bronze_pqrs_events)
@@ -43,7 +44,7 @@ def find_repeated_lines(bronze_pqrs_events: ibis.Table) -> ibis.Table:
 
 
 def rank_lines(bronze: ibis.Table) -> ibis.Table:
-    """The repeated lines, with the place of the first: by identifier, and of the others by facts."""
+    """The repeated lines, with the place of the first: by identifier, the others by facts."""
     lines = bronze.select(*_FILED, "event_id", *_FACTS)
     by_id = _behind_the_first(lines, ["event_id"]).cache()
     by_facts = _behind_the_first(lines.anti_join(by_id, LINE), _FACTS)

@@ -120,7 +120,7 @@ def _blank_text(value: ibis.Value) -> ibis.Value:
 
 
 def _instant(text: ibis.Value) -> ibis.Value:
-    """A UTC instant of the contract's exact form, of a day whose terms end in the calendar; null for anything else."""
+    """A UTC instant of the exact form, of a day whose terms end in the calendar; else null."""
     well_formed = text.re_search(TIMESTAMP_PATTERN)
     instant = text.substr(0, 26).try_cast(_INSTANT)
     counted = local_day(instant).between(FIRST_RUN_DAY, LAST_EVENT_DAY)
