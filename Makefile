@@ -59,9 +59,10 @@ docs: env ## Write data dictionary, schema of raw events and distributions of do
 viz: env ## The pipelines and their data in a browser
 	$(PY) -m kedro viz run $(ARGS)
 
-bench: env ## Time the default run, the generator (memory too) and publication
+bench: env ## Time the default run, the generator, curation (memory too) and publication
 	$(PY) -m benchmarks.default_run $(ARGS)
 	$(PY) -m benchmarks.generation $(ARGS)
+	$(PY) -m benchmarks.curation $(ARGS)
 	$(PY) -m benchmarks.warehouse_load $(ARGS)
 
 calibration: env ## Breach rate requested and realised: 120 runs of 150,000 tickets, five minutes

@@ -287,7 +287,7 @@ def cycles_as_of(events: Sequence[Event], day: date, rules: Rules) -> list[Cycle
     ]
 
 
-def _sla_row(cycle: Cycle) -> Row:
+def sla_row(cycle: Cycle) -> Row:
     first, second = [*cycle.holds, None, None][:2]
     return {
         "ticket_id": cycle.ticket_id,
@@ -507,7 +507,7 @@ def build_silver(
         "silver_messages": [row for event in own for row in _message_rows(event)],
         "silver_status_events": [row for t in tickets for row in _status_rows(t.events)],
         "silver_attachments": [row for event in own for row in _attachment_rows(event)],
-        "silver_sla_cycles": [_sla_row(cycle) for t in tickets for cycle in t.cycles],
+        "silver_sla_cycles": [sla_row(cycle) for t in tickets for cycle in t.cycles],
     }
     return {name: as_frame(name, table_rows) for name, table_rows in rows.items()}
 

@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from benchmarks.recovery import ENTITIES, Verdict, judge
 from tests.conftest import Run, copy_project
 from tests.runs import link_run
 
@@ -90,3 +91,47 @@ def test_a_lost_ticket_is_excused_only_if_the_ledger_says_so(
     pq.write_table(rows.filter(pc.not_equal(rows["ticket_id"], lost)), path)
     found = validated(run, tmp_path)["ticket_id"]
     assert (found.differ, found.excused) == (0 if is_harmed else 1, len(harmed))
+
+
+# Every class at once, and as often as a real export has them, beside the same seed without.
+
+TO_SILVER: Final = ("synthesis", "ingestion", "curation")
+WEEK: dict[str, Any] = {"date_min": "2026-01-08", "date_max": "2026-01-12"}
+VOLUMES = {"hostile": 0.25, "realistic": 1.0}
+
+
+@pytest.fixture(scope="module", params=VOLUMES)
+def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Verdict:
+    """A run with a profile's defects, judged; some 80,000 and 20,000 lines."""
+    profile = request.param
+    project = copy_project(tmp_path_factory.mktemp(profile) / "project")
+    dates = {**WEEK, "volume_scale": VOLUMES[profile]}
+    for name in ("none", profile):
+        project.run(*TO_SILVER, run_id=name, defects={"profile": name}, **dates)
+    return judge(project.lake, profile, "none")
+
+
+def test_every_defective_line_is_recovered_or_quarantined_as_the_ledger_says(
+    judged: Verdict,
+) -> None:
+    assert [fate for fate in judged.fates if fate.wrong] == []
+    assert judged.false_quarantine == 0
+    for fate in judged.fates:
+        assert fate.injected == fate.recovered + fate.altered + fate.quarantined
+
+
+def test_silver_is_that_of_the_clean_run_but_for_the_tickets_of_the_ledger(
+    judged: Verdict,
+) -> None:
+    assert judged.differing == judged.excepted
+    assert judged.excepted
+
+
+def test_every_table_of_tickets_is_compared() -> None:
+    assert set(ENTITIES) == {
+        "silver_tickets",
+        "silver_messages",
+        "silver_status_events",
+        "silver_attachments",
+        "silver_sla_cycles",
+    }

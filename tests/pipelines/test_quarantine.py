@@ -616,7 +616,7 @@ class Judge:
     def __call__(self, content: bytes, source: str = "webform") -> Judged:
         shutil.rmtree(self._lake / "raw", ignore_errors=True)
         put_raw(self._lake, "bytes", source, FIRST_DAY, content)
-        loaded = RawEvents(path=str(self._lake), run_id="bytes").load()
+        (loaded,) = RawEvents(path=str(self._lake), run_id="bytes").load()
         # Compiled once: that takes longer than judging, and every load replaces the same table.
         self._queries = self._queries or self._compiled(loaded)
         bronze, *queries = self._queries

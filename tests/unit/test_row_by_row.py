@@ -118,7 +118,8 @@ def test_ingestion_accepts_every_line(tmp_path: Path):
     run = parameters(profile="ley1755", volume_scale=VOLUME, **DATES)
     written = write_row_by_row(run, str(tmp_path), "rows")
     try:
-        judged = judge_lines(RawEvents(path=str(tmp_path), run_id="rows").load())
+        (lines,) = RawEvents(path=str(tmp_path), run_id="rows").load()
+        judged = judge_lines(lines)
         reasons = judged.group_by("reason").agg(lines=judged.count()).to_pyarrow().to_pylist()
     finally:
         ENGINE.close()

@@ -1,5 +1,6 @@
 """A table inside the query engine as a Kedro dataset: an intermediate result, computed once."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import ibis
@@ -8,10 +9,12 @@ from kedro.io.core import AbstractDataset, DatasetError
 from pqrs_kedro.run.engine import ENGINE, EngineSettings
 
 
-class EngineTable(AbstractDataset[ibis.Table, ibis.Table]):
+class EngineTable(AbstractDataset[ibis.Table | Sequence[ibis.Table], ibis.Table]):
     """A temporary table of the engine, gone at the end of the run.
 
-    A lazy query that several nodes read would run once in each; saving it here runs it once.
+    A lazy query that several nodes read would run once in each; saving it here runs it once. Of
+    several queries, which together are the table, one runs after the other: each has all of the
+    engine's memory.
     """
 
     def __init__(
@@ -21,9 +24,9 @@ class EngineTable(AbstractDataset[ibis.Table, ibis.Table]):
         self._engine = EngineSettings(**(engine or {}))
         self.metadata = metadata
 
-    def save(self, data: ibis.Table) -> None:
+    def save(self, data: ibis.Table | Sequence[ibis.Table]) -> None:
         """Compute the table."""
-        ENGINE.connect(self._engine).create_table(self._table, data, temp=True, overwrite=True)
+        compute(ENGINE.connect(self._engine), self._table, data)
 
     def load(self) -> ibis.Table:
         """The computed table."""
@@ -36,3 +39,14 @@ class EngineTable(AbstractDataset[ibis.Table, ibis.Table]):
 
     def _describe(self) -> dict[str, Any]:
         return {"table": self._table}
+
+
+def compute(
+    connection: ibis.BaseBackend, name: str, data: ibis.Table | Sequence[ibis.Table]
+) -> ibis.Table:
+    """A temporary table of the engine with the rows of one query, or of several in turn."""
+    first, *others = [data] if isinstance(data, ibis.Table) else data
+    table: ibis.Table = connection.create_table(name, first, temp=True, overwrite=True)
+    for part in others:
+        connection.insert(name, part.select(*table.columns), database=("temp", "main"))
+    return table

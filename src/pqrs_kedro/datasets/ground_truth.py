@@ -19,7 +19,7 @@ class GroundTruth(LakeTable):
     started_on: date | None = None
     """The run's start day, told by its recorder; where nobody tells, the rule of `start_day`."""
 
-    def save(self, data: list[TruthPart]) -> None:
+    def save(self, data: list[TruthPart]) -> None:  # type: ignore[override]
         """Create some of the run's objects; called once for each list the generator yields."""
         store = open_store(self._path)
         self.saved = True

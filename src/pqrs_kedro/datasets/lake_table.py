@@ -1,9 +1,9 @@
 """A table of the lake as a Kedro dataset: a query in, hashed Parquet objects of one run out."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import ibis
 import pyarrow as pa
@@ -13,6 +13,7 @@ from kedro_datasets._typing import TablePreview
 
 from pqrs_kedro.contracts.schema import arrow_schema, check_batch, stream_schema
 from pqrs_kedro.contracts.tables import TABLES
+from pqrs_kedro.datasets.engine_table import compute
 from pqrs_kedro.lake.layout import object_key, table_pattern
 from pqrs_kedro.lake.objects import LakeObject, put
 from pqrs_kedro.lake.parquet import ROW_GROUP_ROWS, cut_partitions, encode_object
@@ -21,16 +22,20 @@ from pqrs_kedro.run.engine import ENGINE, EngineSettings
 
 # Encoding, hashing and writing release Python's lock; two objects at a time keep two cores busy.
 _WRITERS: Final = 2
+# A query, queries that are the table together, or its rows.
+Rows: TypeAlias = ibis.Table | Sequence[ibis.Table] | pa.Table
 # Of a geometry, which may have many thousands.
 _SHOWN_BYTES: Final = 200
 
 
-class LakeTable(AbstractDataset[ibis.Table | pa.Table, ibis.Table]):
+class LakeTable(AbstractDataset[Rows, ibis.Table]):
     """One contract table of one run.
 
     `save` runs the query once, ordered by partition and key, checks the rows against the contract
-    and creates one object per partition. `load` gives a lazy Ibis table with the stored columns and
-    the partition columns; instants are UTC without a zone, `day` is a date.
+    and creates one object per partition; queries that are the table together run one after the
+    other before. It may be called several times, each with partitions of its own. `load` gives a
+    lazy Ibis table with the stored columns and the partition columns; instants are UTC without a
+    zone, `day` is a date.
     """
 
     def __init__(
@@ -52,7 +57,7 @@ class LakeTable(AbstractDataset[ibis.Table | pa.Table, ibis.Table]):
         self.objects: list[LakeObject] = []
         self.saved = False
 
-    def save(self, data: ibis.Table | pa.Table) -> None:
+    def save(self, data: Rows) -> None:
         """Create the table's objects of this run."""
         store = open_store(self._path)
         self.saved = True
@@ -69,7 +74,7 @@ class LakeTable(AbstractDataset[ibis.Table | pa.Table, ibis.Table]):
         content, logical = encode_object(self._table, rows)
         return put(store, key, content, rows.num_rows, logical)
 
-    def _batches(self, data: ibis.Table | pa.Table) -> Iterator[pa.RecordBatch]:
+    def _batches(self, data: Rows) -> Iterator[pa.RecordBatch]:
         schema = stream_schema(self._table)
         for batch in self._ordered(data):
             table = pa.Table.from_batches([batch]).select(schema.names).cast(_nullable(schema))
@@ -77,11 +82,14 @@ class LakeTable(AbstractDataset[ibis.Table | pa.Table, ibis.Table]):
                 check_batch(self._table, piece)
                 yield piece.cast(schema)
 
-    def _ordered(self, data: ibis.Table | pa.Table) -> Iterable[pa.RecordBatch]:
+    def _ordered(self, data: Rows) -> Iterable[pa.RecordBatch]:
         names = [*self._table.partitions, *self._table.columns]
         keys = list(dict.fromkeys((*self._table.partitions, *self._table.order_by)))
         if isinstance(data, pa.Table):
             return data.sort_by([(name, "ascending") for name in keys]).to_batches()
+        if not isinstance(data, ibis.Table):
+            staged = f"parts_of_{self._table.name}"
+            data = compute(ENGINE.connect(self._engine), staged, data)
         rows = data.mutate(**{name: data[name].cast("string") for name in self._table.partitions})
         return rows.select(*names).order_by(*keys).to_pyarrow_batches(chunk_size=ROW_GROUP_ROWS)
 

@@ -21,6 +21,8 @@ from pqrs_kedro.lake.objects import LakeObject, put
 from pqrs_kedro.lake.store import Content, open_store
 from pqrs_kedro.run.engine import ENGINE, EngineSettings
 
+# Objects whose lines are in the engine together: each time, a query is compiled.
+_PART_BYTES: Final = 192 << 20
 # Hashing and writing release Python's lock; two objects at a time keep two cores busy.
 _WRITERS: Final = 2
 
@@ -44,10 +46,11 @@ class RawObject(Protocol):
         """The object's bytes."""
 
 
-class RawEvents(AbstractDataset[Sequence[RawObject], ibis.Table]):
+class RawEvents(AbstractDataset[Sequence[RawObject], Iterator[ibis.Table]]):
     """Raw objects of a run.
 
-    `load` gives an Ibis table with one row per line that is not blank, as `parse_lines` says.
+    `load` gives the run in parts of whole objects, one after the other. Each is an Ibis table,
+    which the next replaces, with one row per line that is not blank, as `parse_lines` says.
     """
 
     def __init__(
@@ -77,12 +80,14 @@ class RawEvents(AbstractDataset[Sequence[RawObject], ibis.Table]):
         with ThreadPoolExecutor(_WRITERS) as pool:
             self.objects.extend(pool.map(write, data))
 
-    def load(self) -> ibis.Table:
-        """All lines of the run, parsed."""
-        return parse_lines(ENGINE.connect(self._engine), "raw_lines", self._lines())
+    def load(self) -> Iterator[ibis.Table]:
+        """All lines of the run, parsed; a run without lines has one part without rows."""
+        connection = ENGINE.connect(self._engine)
+        for keys in self._parts():
+            yield parse_lines(connection, "raw_lines", self._lines(keys))
 
-    def _lines(self) -> Iterator[pa.Table]:
-        """The lines of one object after the other."""
+    def _parts(self) -> Iterator[list[str]]:
+        """The keys of the run's objects, so many at a time as fit in a part."""
         store = open_store(self._path)
         keys = store.glob(raw_pattern(self._run_id))
         if not keys and not self.saved:
@@ -90,6 +95,20 @@ class RawEvents(AbstractDataset[Sequence[RawObject], ibis.Table]):
                 f"run {self._run_id} has no raw objects in {store.location('')}: "
                 "run the synthesis pipeline with this run_id first"
             )
+        part: list[str] = []
+        size = 0
+        for key in keys:
+            part.append(key)
+            size += store.size(key)
+            if size >= _PART_BYTES:
+                yield part
+                part, size = [], 0
+        if part or not keys:
+            yield part
+
+    def _lines(self, keys: list[str]) -> Iterator[pa.Table]:
+        """The lines of one object after the other."""
+        store = open_store(self._path)
         for key in keys:
             yield object_lines(key, store.read(key))
 

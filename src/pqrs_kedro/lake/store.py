@@ -29,6 +29,9 @@ class Store(Protocol):
     def read(self, key: str) -> bytes:
         """The content of an object; raise `FileNotFoundError` if there is none."""
 
+    def size(self, key: str) -> int:
+        """The size of an object in bytes."""
+
     def exists(self, key: str) -> bool:
         """Whether the key is taken."""
 
@@ -68,6 +71,10 @@ class FolderStore:
     def read(self, key: str) -> bytes:
         """See `Store.read`."""
         return (self.root / key).read_bytes()
+
+    def size(self, key: str) -> int:
+        """See `Store.size`."""
+        return (self.root / key).stat().st_size
 
     def exists(self, key: str) -> bool:
         """See `Store.exists`."""

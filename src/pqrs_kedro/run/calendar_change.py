@@ -15,6 +15,7 @@ import ibis
 import pyarrow as pa
 from ibis import _
 
+from pqrs_kedro.datasets.engine_table import compute
 from pqrs_kedro.datasets.lake_table import LakeTable
 from pqrs_kedro.domain.calendar import FIRST_DAY, BusinessCalendar
 from pqrs_kedro.lake.store import Store
@@ -25,9 +26,9 @@ from pqrs_kedro.pipelines.curation.nodes import (
     list_business_days,
     order_events,
 )
-from pqrs_kedro.pipelines.curation.rejections import judge_events, reject_tickets
+from pqrs_kedro.pipelines.curation.rejections import reject_events, reject_tickets
 from pqrs_kedro.pipelines.curation.sla import measure_sla_cycles
-from pqrs_kedro.pipelines.curation.survivors import compare_lines
+from pqrs_kedro.pipelines.curation.survivors import find_repeated_lines, select_events
 from pqrs_kedro.run.engine import ENGINE, EngineSettings
 from pqrs_kedro.run.manifest import CommittedRun, describe_calendar
 from pqrs_kedro.run.regenerate import parameters_of
@@ -213,13 +214,15 @@ def _compare(tables: Mapping[str, ibis.Table], other: RunParameters) -> ibis.Tab
     """One row per cycle, with what each of the calendars decides; computed once."""
     connection = ENGINE.connect(EngineSettings())
 
-    def computed(name: str, table: ibis.Table | pa.Table) -> ibis.Table:
-        return connection.create_table(name, table, temp=True, overwrite=True)
+    def computed(name: str, table: ibis.Table | pa.Table | list[ibis.Table]) -> ibis.Table:
+        return compute(connection, name, table)
 
-    types = tables["dim_pqrs_type"]
-    lines = computed("compared_lines", compare_lines(tables["bronze_pqrs_events"]))
-    rejected = computed("rejected_tickets", reject_tickets(lines, types))
-    events = computed("ordered_events", order_events(judge_events(lines, rejected)))
+    bronze, types = tables["bronze_pqrs_events"], tables["dim_pqrs_type"]
+    repeated = computed("repeated_lines", find_repeated_lines(bronze))
+    distinct = computed("distinct_events", select_events(bronze, repeated))
+    rejected_tickets = computed("rejected_tickets", reject_tickets(distinct, types))
+    rejected = computed("rejected_events", reject_events(distinct, rejected_tickets))
+    events = computed("ordered_events", order_events(distinct, rejected))
     sides = {
         "old": tables["dim_business_day"],
         "new": computed("other_business_day", list_business_days(other.business_calendar)),
@@ -229,7 +232,7 @@ def _compare(tables: Mapping[str, ibis.Table], other: RunParameters) -> ibis.Tab
     cycles = {}
     for side, days in sides.items():
         measured = measure_sla_cycles(events, types, days, other.chosen_profile, observation)
-        cycles[side] = _decided(measured, side)
+        cycles[side] = _decided(computed(f"{side}_cycles", measured), side)
     radicados = events.group_by("ticket_id").aggregate(
         external_id=_.external_id.argmax(_.event_number, where=_.external_id.notnull())
     )

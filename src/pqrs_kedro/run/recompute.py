@@ -24,8 +24,8 @@ from pqrs_kedro.run.regenerate import parameters_of
 
 # Intermediate tables that several nodes read, as in conf/base/catalog_intermediate.yml.
 ENGINE_TABLES: Final = (
-    "compared_lines", "rejected_tickets", "judged_events", "ordered_events", "observation", "days",
-    "located_tickets",
+    "repeated_lines", "distinct_events", "rejected_tickets", "rejected_events", "ordered_events",
+    "sla_cycles", "first_responses", "observation", "days", "located_tickets",
 )  # fmt: skip
 
 

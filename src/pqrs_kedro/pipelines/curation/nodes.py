@@ -25,13 +25,13 @@ from pqrs_kedro.domain.statuses import (
 )
 from pqrs_kedro.domain.territory import municipal_geometry, municipalities
 from pqrs_kedro.parameters import Profile, parse_parameters
+from pqrs_kedro.pipelines.curation.shards import by_shard
+from pqrs_kedro.pipelines.curation.survivors import LINE
 from pqrs_kedro.pipelines.expressions import (
     end_of_local_day,
     last_observed_day,
     local_month,
 )
-
-_LINE = ["source_object", "line_number"]
 
 
 def choose_profile(parameters: dict[str, Any]) -> Profile:
@@ -105,22 +105,24 @@ def list_business_days(calendar: BusinessCalendar) -> pa.Table:
     return pa.table(columns, schema=arrow_schema(TABLES["dim_business_day"]))
 
 
-def order_events(judged_events: ibis.Table) -> ibis.Table:
-    """The events that are curated, in the order of their ticket.
+def order_events(distinct_events: ibis.Table, rejected_events: ibis.Table) -> list[ibis.Table]:
+    """The events that are curated, in the order of their ticket; by shard.
 
     Added: event_number, from 1 in each ticket; cycle_number, 1 and one more from each REOPENED on.
     """
-    curated = judged_events.filter(_.is_curated)
-    events = curated.drop("is_repeated", "is_conflicting", "is_curated", "reason")
     in_order = ibis.window(group_by="ticket_id", order_by=["ts", "event_id"])
     up_to_here = ibis.window(
         group_by="ticket_id", order_by=["ts", "event_id"], preceding=None, following=0
     )
     reopened = (_.status_to == "REOPENED").fill_null(False).cast("int64")
-    return events.mutate(
-        event_number=ibis.row_number().over(in_order).cast("int64") + 1,
-        cycle_number=reopened.sum().over(up_to_here).cast("int64") + 1,
-    )
+
+    def order(events: ibis.Table, rejected: ibis.Table) -> ibis.Table:
+        return events.anti_join(rejected, LINE).mutate(
+            event_number=ibis.row_number().over(in_order).cast("int64") + 1,
+            cycle_number=reopened.sum().over(up_to_here).cast("int64") + 1,
+        )
+
+    return by_shard(order, distinct_events, rejected_events)
 
 
 def end_observation(ordered_events: ibis.Table, observe_until: str | None) -> ibis.Table:
@@ -134,21 +136,23 @@ def curate_status_events(ordered_events: ibis.Table) -> ibis.Table:
     return status.mutate(month=local_month(status.ts))
 
 
-def curate_messages(bronze_pqrs_events: ibis.Table, ordered_events: ibis.Table) -> ibis.Table:
+def curate_messages(
+    bronze_pqrs_events: ibis.Table, repeated_lines: ibis.Table, rejected_events: ibis.Table
+) -> ibis.Table:
     """One row per message; key message_id = event_id and ordinal in the event.
 
     Added: role (a bot speaks in role agent), text_len in Unicode characters.
     """
     speaking = bronze_pqrs_events.filter(_.messages.notnull())
-    events = _of_ordered(speaking, ordered_events)
-    spoken = events.select("event_id", "ticket_id", *_LINE, "messages").unnest(
+    events = _curated(speaking, repeated_lines, rejected_events)
+    spoken = events.select("event_id", "ticket_id", *LINE, "messages").unnest(
         "messages", offset="ordinal"
     )
     message = spoken.messages
     return spoken.select(
         "event_id",
         "ticket_id",
-        *_LINE,
+        *LINE,
         message_id=_numbered(spoken, "-m"),
         ts=message.ts.cast("timestamp(6)"),
         role=ibis.ifelse(message.author_kind == "citizen", "citizen", "agent"),
@@ -159,11 +163,13 @@ def curate_messages(bronze_pqrs_events: ibis.Table, ordered_events: ibis.Table) 
     ).mutate(month=local_month(_.ts))
 
 
-def curate_attachments(bronze_pqrs_events: ibis.Table, ordered_events: ibis.Table) -> ibis.Table:
+def curate_attachments(
+    bronze_pqrs_events: ibis.Table, repeated_lines: ibis.Table, rejected_events: ibis.Table
+) -> ibis.Table:
     """One row per attached file; key attachment_id = event_id and ordinal in the event."""
     with_files = bronze_pqrs_events.filter(_.attachments.length() > 0)
-    events = _of_ordered(with_files, ordered_events)
-    attached = events.select("event_id", "ticket_id", "ts", *_LINE, "source", "attachments").unnest(
+    events = _curated(with_files, repeated_lines, rejected_events)
+    attached = events.select("event_id", "ticket_id", "ts", *LINE, "source", "attachments").unnest(
         "attachments", offset="ordinal"
     )
     file = attached.attachments
@@ -171,7 +177,7 @@ def curate_attachments(bronze_pqrs_events: ibis.Table, ordered_events: ibis.Tabl
         "event_id",
         "ticket_id",
         "ts",
-        *_LINE,
+        *LINE,
         attachment_id=_numbered(attached, "-a"),
         file_type=file.file_type,
         size_kb=file.size_kb,
@@ -181,9 +187,10 @@ def curate_attachments(bronze_pqrs_events: ibis.Table, ordered_events: ibis.Tabl
     )
 
 
-def _of_ordered(bronze: ibis.Table, ordered_events: ibis.Table) -> ibis.Table:
-    """The bronze rows that stand for an event, one each."""
-    return bronze.semi_join(ordered_events.select(*_LINE), _LINE)
+def _curated(bronze: ibis.Table, *left_out: ibis.Table) -> ibis.Table:
+    """The bronze rows that stand for a curated event, one each."""
+    # What is left out is little and held in memory, so that texts stream by.
+    return bronze.anti_join(ibis.union(*(rows.select(*LINE) for rows in left_out)), LINE)
 
 
 def _numbered(rows: ibis.Table, infix: str) -> ibis.Value:
@@ -192,35 +199,55 @@ def _numbered(rows: ibis.Table, infix: str) -> ibis.Value:
     return rows.event_id.concat(infix, padded)
 
 
+def curate_sla_cycles(sla_cycles: ibis.Table) -> ibis.Table:
+    """One row per ticket and SLA cycle; key ticket_id, cycle_number."""
+    return sla_cycles.drop("shard")
+
+
+def time_first_responses(silver_messages: ibis.Table, ordered_events: ibis.Table) -> ibis.Table:
+    """When a human agent first wrote to each ticket; key ticket_id.
+
+    Rows of a shard lie together.
+    """
+    human = silver_messages.filter(_.author_kind == "agent")
+    first = human.group_by("ticket_id").aggregate(first_response_at=_.ts.min())
+    received = ordered_events.filter(_.status_to == RECEIVED).select("ticket_id", "shard")
+    return first.join(received, "ticket_id").order_by("shard")
+
+
 def curate_tickets(
     ordered_events: ibis.Table,
-    silver_messages: ibis.Table,
-    silver_sla_cycles: ibis.Table,
+    first_responses: ibis.Table,
+    sla_cycles: ibis.Table,
     observation: ibis.Table,
     dim_geo: ibis.Table,
-) -> ibis.Table:
-    """One row per ticket; key ticket_id.
+) -> list[ibis.Table]:
+    """One row per ticket; key ticket_id, by shard.
 
     Transformations include: channel, instant and raw line of RECEIVED; instants of the first
     RADICATED and of the last RESPONDED and CLOSED; facts of the last RADICATED, CLASSIFIED and
     RESPONDED event, a municipality that dim_geo does not have apart; first message of a human
     agent; due instant and breach of the last SLA cycle.
     """
-    tickets = _ticket_facts(ordered_events)
-    for part in (
-        _places(ordered_events, dim_geo),
-        _last(ordered_events, CLASSIFIED, ["pqrs_type", "priority"]),
-        _last(ordered_events, RESPONDED, ["resolution_code", "cited_external_id"]),
-        _first_responses(silver_messages),
-        _last_cycles(silver_sla_cycles, observation),
-    ):
-        tickets = tickets.left_join(part, "ticket_id").drop("ticket_id_right")
-    closed = tickets.current_status.isin(CLOSED_STATUSES)
-    return tickets.mutate(
-        month=local_month(tickets.created_at),
-        closed_at=ibis.cases((closed, tickets.closed_at)),
-        sla_cycles_count=tickets.sla_cycles_count.fill_null(0),
-    )
+
+    def curate(events: ibis.Table, responses: ibis.Table, cycles: ibis.Table) -> ibis.Table:
+        tickets = _ticket_facts(events)
+        for part in (
+            _places(events, dim_geo),
+            _last(events, CLASSIFIED, ["pqrs_type", "priority"]),
+            _last(events, RESPONDED, ["resolution_code", "cited_external_id"]),
+            responses.drop("shard"),
+            _last_cycles(cycles, observation),
+        ):
+            tickets = tickets.left_join(part, "ticket_id").drop("ticket_id_right")
+        closed = tickets.current_status.isin(CLOSED_STATUSES)
+        return tickets.mutate(
+            month=local_month(tickets.created_at),
+            closed_at=ibis.cases((closed, tickets.closed_at)),
+            sla_cycles_count=tickets.sla_cycles_count.fill_null(0),
+        )
+
+    return by_shard(curate, ordered_events, first_responses, sla_cycles)
 
 
 def _ticket_facts(events: ibis.Table) -> ibis.Table:
@@ -237,7 +264,7 @@ def _ticket_facts(events: ibis.Table) -> ibis.Table:
         current_status=status.argmax(events.event_number, where=status.notnull()),
         responded_at=events.ts.max(where=status == RESPONDED),
         closed_at=events.ts.max(where=status == CLOSED),
-        **{name: events[name].max(where=received) for name in _LINE},
+        **{name: events[name].max(where=received) for name in LINE},
     )
 
 
@@ -256,11 +283,6 @@ def _last(events: ibis.Table, status: str, columns: list[str]) -> ibis.Table:
     latest_first = ibis.window(group_by="ticket_id", order_by=ibis.desc("event_number"))
     ranked = entered.mutate(_rank=ibis.row_number().over(latest_first))
     return ranked.filter(_._rank == 0).select("ticket_id", *columns)
-
-
-def _first_responses(messages: ibis.Table) -> ibis.Table:
-    human = messages.filter(messages.author_kind == "agent")
-    return human.group_by("ticket_id").aggregate(first_response_at=human.ts.min())
 
 
 def _last_cycles(cycles: ibis.Table, observation: ibis.Table) -> ibis.Table:

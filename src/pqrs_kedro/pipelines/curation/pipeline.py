@@ -7,19 +7,21 @@ from pqrs_kedro.pipelines.curation.nodes import (
     choose_profile,
     curate_attachments,
     curate_messages,
+    curate_sla_cycles,
     curate_status_events,
     curate_tickets,
     end_observation,
     list_dimensions,
     order_events,
+    time_first_responses,
 )
 from pqrs_kedro.pipelines.curation.rejections import (
-    judge_events,
     quarantine_events,
+    reject_events,
     reject_tickets,
 )
 from pqrs_kedro.pipelines.curation.sla import measure_sla_cycles
-from pqrs_kedro.pipelines.curation.survivors import compare_lines
+from pqrs_kedro.pipelines.curation.survivors import find_repeated_lines, select_events
 
 DIMENSIONS = ["dim_channel", "dim_pqrs_type", "dim_status", "dim_geo", "dim_business_day"]
 
@@ -36,26 +38,42 @@ def create_pipeline() -> Pipeline:
                 DIMENSIONS,
                 name="list_dimensions",
             ),
-            node(compare_lines, "bronze_pqrs_events", "compared_lines", name="compare_lines"),
+            node(
+                find_repeated_lines,
+                "bronze_pqrs_events",
+                "repeated_lines",
+                name="find_repeated_lines",
+            ),
+            node(
+                select_events,
+                ["bronze_pqrs_events", "repeated_lines"],
+                "distinct_events",
+                name="select_events",
+            ),
             node(
                 reject_tickets,
-                ["compared_lines", "dim_pqrs_type"],
+                ["distinct_events", "dim_pqrs_type"],
                 "rejected_tickets",
                 name="reject_tickets",
             ),
             node(
-                judge_events,
-                ["compared_lines", "rejected_tickets"],
-                "judged_events",
-                name="judge_events",
+                reject_events,
+                ["distinct_events", "rejected_tickets"],
+                "rejected_events",
+                name="reject_events",
             ),
             node(
                 quarantine_events,
-                ["judged_events", "rejected_tickets"],
+                ["repeated_lines", "rejected_events", "rejected_tickets"],
                 "quarantine_silver",
                 name="quarantine_events",
             ),
-            node(order_events, "judged_events", "ordered_events", name="order_events"),
+            node(
+                order_events,
+                ["distinct_events", "rejected_events"],
+                "ordered_events",
+                name="order_events",
+            ),
             node(
                 end_observation,
                 ["ordered_events", "params:observe_until"],
@@ -70,31 +88,32 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 curate_messages,
-                ["bronze_pqrs_events", "ordered_events"],
+                ["bronze_pqrs_events", "repeated_lines", "rejected_events"],
                 "silver_messages",
                 name="curate_messages",
             ),
             node(
                 curate_attachments,
-                ["bronze_pqrs_events", "ordered_events"],
+                ["bronze_pqrs_events", "repeated_lines", "rejected_events"],
                 "silver_attachments",
                 name="curate_attachments",
             ),
             node(
                 measure_sla_cycles,
                 ["ordered_events", "dim_pqrs_type", "dim_business_day", "profile", "observation"],
-                "silver_sla_cycles",
+                "sla_cycles",
                 name="measure_sla_cycles",
+            ),
+            node(curate_sla_cycles, "sla_cycles", "silver_sla_cycles", name="curate_sla_cycles"),
+            node(
+                time_first_responses,
+                ["silver_messages", "ordered_events"],
+                "first_responses",
+                name="time_first_responses",
             ),
             node(
                 curate_tickets,
-                [
-                    "ordered_events",
-                    "silver_messages",
-                    "silver_sla_cycles",
-                    "observation",
-                    "dim_geo",
-                ],
+                ["ordered_events", "first_responses", "sla_cycles", "observation", "dim_geo"],
                 "silver_tickets",
                 name="curate_tickets",
             ),

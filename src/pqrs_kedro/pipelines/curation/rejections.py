@@ -4,10 +4,11 @@ import ibis
 from ibis import _
 
 from pqrs_kedro.domain.statuses import ALLOWED_TRANSITIONS, CLASSIFIED, LOOP_BOUNDS, RECEIVED
-from pqrs_kedro.pipelines.curation.survivors import count_once
+from pqrs_kedro.pipelines.curation.shards import by_shard
+from pqrs_kedro.pipelines.curation.survivors import LINE
 
-_LINE = ["source_object", "line_number"]
-_COLUMNS = ["scope", "reason", "detail", "ticket_id", "event_id", *_LINE]
+_COLUMNS = ["scope", "reason", "detail", "ticket_id", "event_id", *LINE]
+_CONFLICTING = "conflicting_duplicate"
 # What is named when several things are wrong with a ticket: the first of these, at its first event.
 _GRAVITY = (
     "no_reception",
@@ -18,19 +19,22 @@ _GRAVITY = (
 )
 
 
-def reject_tickets(compared_lines: ibis.Table, dim_pqrs_type: ibis.Table) -> ibis.Table:
-    """Tickets whose events are no life cycle, with reason and the event that shows it.
+def reject_tickets(distinct_events: ibis.Table, dim_pqrs_type: ibis.Table) -> list[ibis.Table]:
+    """Tickets whose events are no life cycle, with reason and the event that shows it; by shard.
 
     Key ticket_id. Reasons: there are statuses, but no RECEIVED; a classification has a type that
     the profile does not know; a transition is not of the status machine; a status is not left from
     where the event before it arrived; a loop is taken more often than its bound.
     """
-    events = count_once(compared_lines)
-    status = events.filter(_.event_type == "STATUS")
-    faults = ibis.union(*_faults(status, dim_pqrs_type))
-    by_gravity = ibis.window(group_by="ticket_id", order_by=["gravity", "ts", "event_id"])
-    first = faults.mutate(_rank=ibis.row_number().over(by_gravity)).filter(_._rank == 0)
-    return first.select("ticket_id", "reason", "detail", "event_id", *_LINE)
+
+    def reject(events: ibis.Table) -> ibis.Table:
+        status = events.filter(_.event_type == "STATUS")
+        faults = ibis.union(*_faults(status, dim_pqrs_type))
+        by_gravity = ibis.window(group_by="ticket_id", order_by=["gravity", "ts", "event_id"])
+        first = faults.mutate(_rank=ibis.row_number().over(by_gravity)).filter(_._rank == 0)
+        return first.select("ticket_id", "reason", "detail", "event_id", *LINE, "shard")
+
+    return by_shard(reject, distinct_events)
 
 
 def _faults(status: ibis.Table, types: ibis.Table) -> list[ibis.Table]:
@@ -58,7 +62,8 @@ def _fault(reason: str, events: ibis.Table, detail: ibis.Deferred | ibis.Value) 
         "ticket_id",
         "ts",
         "event_id",
-        *_LINE,
+        *LINE,
+        "shard",
         gravity=ibis.literal(_GRAVITY.index(reason)),
         reason=ibis.literal(reason),
         detail=detail,
@@ -94,35 +99,46 @@ def _looping(status: ibis.Table) -> ibis.Table:
     return status.mutate(_before=before, _bound=bound).filter(_._before >= _._bound)
 
 
-def judge_events(compared_lines: ibis.Table, rejected_tickets: ibis.Table) -> ibis.Table:
-    """Every line with its fate: is_curated, or the reason and detail of its event's rejection.
+def reject_events(distinct_events: ibis.Table, rejected_tickets: ibis.Table) -> list[ibis.Table]:
+    """Events that are not curated, with their reason; key event_id, by shard.
 
-    A repeated line that says the same has neither: its event is told by the line that counts.
-    Reasons besides those of its ticket: the line says something else than the one that counts; no
-    status of the ticket was received; the event, which is no status, is before the reception.
+    Reasons besides those of its ticket: no status of the ticket was received; the event, which is
+    no status, is before the reception.
     """
-    tickets = rejected_tickets.select("ticket_id", of_ticket="reason")
-    joined = compared_lines.left_join(tickets, "ticket_id").drop("ticket_id_right")
-    joined = joined.left_join(_receptions(compared_lines), "ticket_id").drop("ticket_id_right")
-    reason = ibis.cases(
-        (joined.is_conflicting, "conflicting_duplicate"),
-        (joined.is_repeated, None),
-        (joined.of_ticket.notnull(), joined.of_ticket),
-        (joined.received_at.isnull(), "orphan_event"),
-        (joined.ts < joined.received_at, "before_reception"),
-    )
-    judged = joined.mutate(reason=reason, is_curated=~joined.is_repeated & reason.isnull())
-    return judged.drop("of_ticket", "received_at")
+
+    def reject(events: ibis.Table, tickets: ibis.Table) -> ibis.Table:
+        of_tickets = tickets.select("ticket_id", of_ticket="reason")
+        joined = events.left_join(of_tickets, "ticket_id").drop("ticket_id_right")
+        joined = joined.left_join(_receptions(events), "ticket_id").drop("ticket_id_right")
+        reason = ibis.cases(
+            (joined.of_ticket.notnull(), joined.of_ticket),
+            (joined.received_at.isnull(), "orphan_event"),
+            (joined.ts < joined.received_at, "before_reception"),
+        )
+        judged = joined.mutate(reason=reason).filter(_.reason.notnull())
+        return judged.select("ticket_id", "event_id", *LINE, "reason", "shard")
+
+    return by_shard(reject, distinct_events, rejected_tickets)
 
 
-def _receptions(lines: ibis.Table) -> ibis.Table:
-    received = count_once(lines).filter(_.status_to == RECEIVED)
+def _receptions(events: ibis.Table) -> ibis.Table:
+    received = events.filter(_.status_to == RECEIVED)
     return received.group_by("ticket_id").aggregate(received_at=_.ts.min())
 
 
-def quarantine_events(judged_events: ibis.Table, rejected_tickets: ibis.Table) -> ibis.Table:
-    """quarantine_silver: rejected events, those of rejected tickets too, and rejected tickets."""
-    events = judged_events.filter(_.reason.notnull())
-    rows = events.mutate(scope=ibis.literal("event"), detail=ibis.null("string"))
-    tickets = rejected_tickets.mutate(scope=ibis.literal("ticket"))
-    return ibis.union(rows.select(*_COLUMNS), tickets.select(*_COLUMNS))
+def quarantine_events(
+    repeated_lines: ibis.Table, rejected_events: ibis.Table, rejected_tickets: ibis.Table
+) -> ibis.Table:
+    """quarantine_silver: rejected tickets and events, those of rejected tickets included.
+
+    Added: lines that say something else than the one that counts. A repeated line that says the
+    same is in none: its event is told by the line that counts.
+    """
+    conflicting = repeated_lines.filter(_.is_conflicting).mutate(reason=ibis.literal(_CONFLICTING))
+    of_events = {"scope": ibis.literal("event"), "detail": ibis.null("string")}
+    rows = (
+        conflicting.mutate(**of_events),
+        rejected_events.mutate(**of_events),
+        rejected_tickets.mutate(scope=ibis.literal("ticket")),
+    )
+    return ibis.union(*(part.select(*_COLUMNS) for part in rows))

@@ -9,6 +9,7 @@ from pqrs_kedro.domain.statuses import CLASSIFIED, ON_HOLD, RADICATED, REOPENED
 from pqrs_kedro.domain.terms import EXTENSION_FACTOR
 from pqrs_kedro.parameters import Profile
 from pqrs_kedro.parameters_law import SpecialTerms
+from pqrs_kedro.pipelines.curation.shards import by_shard
 from pqrs_kedro.pipelines.expressions import local_day, with_ordinal
 
 
@@ -18,7 +19,7 @@ def measure_sla_cycles(
     dim_business_day: ibis.Table,
     profile: Profile,
     observation: ibis.Table,
-) -> ibis.Table:
+) -> list[ibis.Table]:
     """One row per ticket and cycle, as of the last observed day; key ticket_id, cycle_number.
 
     Transformations include: a cycle from RADICATED and from each REOPENED; its stop, the first stop
@@ -28,23 +29,27 @@ def measure_sla_cycles(
     columns of silver_sla_cycles there are last_day, the last observed one, and the ordinals of the
     business days, such as due_ordinal and last_ordinal.
     """
-    cycles = _cycles(ordered_events, profile.stop_status)
-    cycles = _with_term(cycles, ordered_events, dim_pqrs_type)
-    cycles = _with_holds(cycles, ordered_events)
-    cycles = _with_extension(cycles, ordered_events)
-    cycles = _with_special_term(cycles.cross_join(observation), profile.special_terms)
-    cycles = _with_day_ordinals(cycles, dim_business_day)
-    cycles = cycles.mutate(extended_on_day=_valid_extension(cycles))
-    cycles = cycles.mutate(term_business_days=term_on(cycles, cycles.last_day))
-    due = due_ordinal(cycles, cycles.term_business_days, as_of=cycles.last_ordinal)
-    return _with_outcome(cycles.mutate(due_ordinal=due), dim_business_day)
+
+    def measure(events: ibis.Table) -> ibis.Table:
+        cycles = _cycles(events, profile.stop_status)
+        cycles = _with_term(cycles, events, dim_pqrs_type)
+        cycles = _with_holds(cycles, events)
+        cycles = _with_extension(cycles, events)
+        cycles = _with_special_term(cycles.cross_join(observation), profile.special_terms)
+        cycles = _with_day_ordinals(cycles, dim_business_day)
+        cycles = cycles.mutate(extended_on_day=_valid_extension(cycles))
+        cycles = cycles.mutate(term_business_days=term_on(cycles, cycles.last_day))
+        due = due_ordinal(cycles, cycles.term_business_days, as_of=cycles.last_ordinal)
+        return _with_outcome(cycles.mutate(due_ordinal=due), dim_business_day)
+
+    return by_shard(measure, ordered_events)
 
 
 def _cycles(events: ibis.Table, stop_status: str) -> ibis.Table:
     """Start and stop of every cycle that has started."""
     entered = events.status_to
     opening = ibis.ifelse(events.cycle_number == 1, RADICATED, REOPENED)
-    cycles = events.group_by(["ticket_id", "cycle_number"]).aggregate(
+    cycles = events.group_by(["ticket_id", "cycle_number", "shard"]).aggregate(
         started_at=events.ts.min(where=entered == opening),
         stopped_at=events.ts.min(where=entered == stop_status),
     )
@@ -190,7 +195,9 @@ def _with_outcome(cycles: ibis.Table, calendar: ibis.Table) -> ibis.Table:
     """Add due day, paused days, lateness and the partition month."""
     business = calendar.filter(calendar.is_business_day)
     due_days = business.select(due_ordinal="business_day_ordinal", due_day="day")
-    cycles = cycles.join(due_days, "due_ordinal")
+    # No event is so late that its term ends behind the calendar (`LAST_EVENT_DAY`). If one did, the
+    # contract would refuse the cycle without its due day; an inner join would lose it.
+    cycles = cycles.left_join(due_days, "due_ordinal").drop("due_ordinal_right")
     cycles = with_ordinal(cycles, calendar, {"stop_ordinal": "stop_day"})
     late = cycles.stop_day > cycles.due_day
     days_late = ibis.greatest(cycles.stop_ordinal - cycles.due_ordinal, 0)

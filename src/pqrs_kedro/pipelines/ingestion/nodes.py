@@ -3,7 +3,7 @@
 Ibis expressions only: the same functions run on another engine.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
 import ibis
@@ -23,6 +23,16 @@ from pqrs_kedro.pipelines.expressions import instant_of, local_day
 
 # A reason, the field that it is about, and whether it holds.
 Rule: TypeAlias = tuple[str, str, ibis.Value]
+
+
+def judge_objects(raw_events: Iterable[ibis.Table]) -> Iterator[tuple[ibis.Table, ibis.Table]]:
+    """Bronze and quarantine of some raw objects after the others: no more are held at a time.
+
+    A raw object is a partition of both, so that each part is whole.
+    """
+    for lines in raw_events:
+        judged = judge_lines(lines)
+        yield select_bronze_events(judged), select_quarantined_lines(judged)
 
 
 def judge_lines(raw_events: ibis.Table) -> ibis.Table:

@@ -2,29 +2,18 @@
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from pqrs_kedro.pipelines.ingestion.nodes import (
-    judge_lines,
-    select_bronze_events,
-    select_quarantined_lines,
-)
+from pqrs_kedro.pipelines.ingestion.nodes import judge_objects
 
 
 def create_pipeline() -> Pipeline:
-    """Raw lines are judged once; the well-formed become bronze, the others go to quarantine."""
+    """Raw lines are judged; the well-formed become bronze, the others go to quarantine."""
     return pipeline(
         [
-            node(judge_lines, "raw_events", "judged_lines", name="judge_lines"),
             node(
-                select_bronze_events,
-                "judged_lines",
-                "bronze_pqrs_events",
-                name="select_bronze_events",
-            ),
-            node(
-                select_quarantined_lines,
-                "judged_lines",
-                "quarantine_raw_lines",
-                name="select_quarantined_lines",
+                judge_objects,
+                "raw_events",
+                ["bronze_pqrs_events", "quarantine_raw_lines"],
+                name="judge_objects",
             ),
         ],
         tags="ingestion",

@@ -9,7 +9,7 @@ import pyarrow as pa
 from ibis import _
 
 from pqrs_kedro.domain.statuses import CLOSED, RECEIVED, REOPENED
-from pqrs_kedro.pipelines.curation.survivors import count_once, rank_lines
+from pqrs_kedro.pipelines.curation.survivors import find_repeated_lines
 from pqrs_kedro.pipelines.expressions import local_day
 from pqrs_kedro.pipelines.reporting.checks import (
     EXAMPLES,
@@ -86,7 +86,7 @@ def find_first_lines(bronze: ibis.Table) -> ibis.Table:
         messages=bronze.messages.length().fill_null(0),
         attachments=bronze.attachments.length().fill_null(0),
     )  # fmt: skip
-    return count_once(rank_lines(lines))
+    return lines.anti_join(find_repeated_lines(bronze), _LINE)
 
 
 def _check_entities(tables: Tables, measures: Measures, first_lines: ibis.Table) -> Iterator[Check]:
