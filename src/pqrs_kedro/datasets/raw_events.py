@@ -8,7 +8,6 @@ parsed with one `json_transform`; the few others are read one by one, exactly.
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import ibis
@@ -19,6 +18,7 @@ from kedro_datasets._typing import JSONPreview
 
 from pqrs_kedro.contracts.raw import CANONICAL_PATTERNS, RAW_EVENT_STRUCTURE
 from pqrs_kedro.datasets.raw_line_counts import BLANKS
+from pqrs_kedro.lake.ahead import in_order, read_in_order
 from pqrs_kedro.lake.layout import hive_values, logical_key, raw_key, raw_pattern
 from pqrs_kedro.lake.objects import LakeObject, put
 from pqrs_kedro.lake.store import open_store
@@ -29,8 +29,6 @@ from pqrs_kedro.run.engine import ENGINE, EngineSettings
 # Objects are parsed together up to this size: enough to occupy every core, little enough to hold.
 _CHUNK_BYTES: Final = 32 << 20
 _LINE_FEED: Final = 10
-# Hashing and writing release Python's lock; two objects at a time keep two cores busy.
-_WRITERS: Final = 2
 _BATCH_ROWS: Final = 16_384
 
 _CREATE: Final = """
@@ -108,8 +106,7 @@ class RawEvents(AbstractDataset[list[RawObject], ibis.Table]):
             key = raw_key(item.source, item.day, self._run_id)
             return put(store, key, item.content(), item.rows)
 
-        with ThreadPoolExecutor(_WRITERS) as pool:
-            self.objects.extend(pool.map(write, data))
+        self.objects.extend(in_order(write, data, store.in_flight))
 
     def load(self) -> ibis.Table:
         """All lines of the run, parsed."""
@@ -131,8 +128,7 @@ class RawEvents(AbstractDataset[list[RawObject], ibis.Table]):
             )
         waiting: list[pa.Table] = []
         size = 0
-        for key in keys:
-            content = store.read(key)
+        for key, content in zip(keys, read_in_order(store, keys), strict=True):
             if content:
                 waiting.append(_numbered_lines(key, content))
             size += len(content)

@@ -1,9 +1,15 @@
-"""The lake as a store of objects that are created once and never overwritten."""
+"""The lake as a store of objects that are created once and never overwritten.
+
+They are deleted by a purge alone (`run.purge`).
+"""
 
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
+
+import click
 
 # Bytes, or what lies in memory like bytes (an Arrow buffer).
 Content: TypeAlias = Any
@@ -17,8 +23,19 @@ class ObjectExists(FileExistsError):
         self.key = key
 
 
+class LakeError(click.ClickException):
+    """The lake cannot be had, or does not do what is asked; the message says why.
+
+    A command that raises it prints the message and exits with code 1.
+    """
+
+
 class Store(Protocol):
     """What the project asks of a lake."""
+
+    @property
+    def in_flight(self) -> int:
+        """Objects that are worth reading or writing at the same time."""
 
     def create(self, key: str, content: Content) -> None:
         """Create an object whole or not at all; raise `ObjectExists` if the key is taken."""
@@ -29,15 +46,33 @@ class Store(Protocol):
     def exists(self, key: str) -> bool:
         """Whether the key is taken."""
 
+    def size(self, key: str) -> int:
+        """Bytes of an object; raise `FileNotFoundError` if there is none."""
+
     def glob(self, pattern: str) -> list[str]:
-        """The keys that match a pattern (`*` within one path part), sorted."""
+        """The keys that match a pattern, sorted: `*` within one path part, `**` for any parts."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object, for a purge only; nothing happens if there is none."""
 
     def location(self, key: str) -> str:
-        """Where a person, or a query engine, finds the key or pattern."""
+        """Where a person finds the key or pattern."""
+
+    def check(self) -> None:
+        """Make sure that the lake can be written and keeps its rules; raise `LakeError` if not."""
+
+    def local(self, keys: Sequence[str], folder: Path) -> list[str]:
+        """Files with the content of objects, for a query engine; those that are made, in a folder.
+
+        Their paths end in the keys, which say the partitions.
+        """
 
 
 class FolderStore:
     """A lake in a folder of this machine."""
+
+    # Hashing and writing release Python's lock; two objects at a time keep two cores busy.
+    in_flight: Final = 2
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = Path(root)
@@ -67,20 +102,55 @@ class FolderStore:
         """See `Store.exists`."""
         return (self.root / key).is_file()
 
+    def size(self, key: str) -> int:
+        """See `Store.size`."""
+        return (self.root / key).stat().st_size
+
     def glob(self, pattern: str) -> list[str]:
         """See `Store.glob`."""
         return sorted(path.relative_to(self.root).as_posix() for path in self.root.glob(pattern))
+
+    def delete(self, key: str) -> None:
+        """See `Store.delete`.
+
+        Folders of the object's run that are empty then go as well; others may just be filled.
+        """
+        path = self.root / key
+        path.unlink(missing_ok=True)
+        for folder in path.parents:
+            is_of_run = "run_id=" in folder.relative_to(self.root).as_posix()
+            if not is_of_run or any(folder.iterdir()):
+                break
+            folder.rmdir()
 
     def location(self, key: str) -> str:
         """See `Store.location`."""
         return (self.root / key).as_posix()
 
+    def check(self) -> None:
+        """See `Store.check`: a folder keeps the rules by itself."""
+
+    def local(self, keys: Sequence[str], folder: Path) -> list[str]:
+        """See `Store.local`: the objects are files."""
+        return [self.location(key) for key in keys]
+
 
 def open_store(root: str, project: Path | None = None) -> Store:
-    """The lake at a root: a folder. Nothing is touched before the first use.
+    """The lake at a root: a folder, or a bucket. Nothing is touched before the first use.
 
     Args:
         root: where the lake is, as configured.
         project: what a relative root is relative to; null is the working folder.
+
+    Raises:
+        LakeError: it is neither, or the settings of the server are not allowed.
     """
-    return FolderStore(root if project is None or "://" in root else project / root)
+    scheme, mark, _ = root.partition("://")
+    if not mark:
+        return FolderStore(root if project is None else project / root)
+    if scheme != "s3":
+        raise LakeError(f"lake_root: {root!r} is not allowed; give a folder or s3://bucket")
+    # Only a lake in a bucket needs the library, which takes half a second.
+    from pqrs_kedro.lake.s3 import S3Settings, open_bucket
+
+    return open_bucket(root, S3Settings.from_environment(os.environ), os.getpid())

@@ -27,6 +27,7 @@ from pqrs_kedro.run.quality_gate import QUALITY, refuse_failed_checks
 from pqrs_kedro.run.recorder import RunRecorder
 from pqrs_kedro.run.report import keep_report
 from pqrs_kedro.run.stops import Terminated, stop_signals
+from pqrs_kedro.run.stores import require_warehouse
 from pqrs_kedro.warehouse.errors import first_line
 from pqrs_kedro.warehouse.publish import publish
 
@@ -106,7 +107,9 @@ class RunSession(KedroSession):
         given = check_run_id(runtime["run_id"]) if "run_id" in runtime else None
         values["run_id"] = given or new_run_id(datetime.now(UTC))
         parameters = parse_parameters(values)
+        require_warehouse(loader["globals"])
         store = open_store(loader["globals"]["lake_root"], self._project_path)
+        store.check()
         taken = find_manifest(store, values["run_id"])
         if taken:
             raise InvalidInput(
