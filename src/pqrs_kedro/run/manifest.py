@@ -191,6 +191,13 @@ def read_run(store: Store, run_id: str) -> CommittedRun:
     return CommittedRun(json.loads(store.read(key)), objects, key)
 
 
+def committed_runs(store: Store) -> list[str]:
+    """The ids of all committed runs, in the order in which they ended."""
+    keys = store.glob("manifests/day=*/run_id=*/manifest.json")
+    found = (json.loads(store.read(key)) for key in keys)
+    return [run["run_id"] for run in sorted(found, key=lambda run: str(run["finished_at"]))]
+
+
 def earlier_run(store: Store, run: CommittedRun) -> CommittedRun | None:
     """The latest other run of the same fingerprint, made with the same library versions.
 

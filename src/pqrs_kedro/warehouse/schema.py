@@ -28,6 +28,8 @@ from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.contracts.tables import Table as Contract
 
 RUNS_SCHEMA: Final = "runs"
+META_SCHEMA: Final = "meta"
+VERSION_TABLE: Final = "schema_version"
 STATUSES: Final = ("started", "completed", "failed", "aborted", "lost")
 _TYPES: Final[dict[str, type[TypeEngine[Any]]]] = {
     "string": Text,
@@ -35,7 +37,7 @@ _TYPES: Final[dict[str, type[TypeEngine[Any]]]] = {
     "float64": Double,
     "bool": Boolean,
     "date": Date,
-    # EWKB; on a server with PostGIS the same bytes could fill a column of its type `geometry`.
+    # EWKB; on a server with PostGIS it becomes its type afterwards (`warehouse.geometry`).
     "geometry": LargeBinary,
 }
 _ADDED: Final = " Null in runs of an earlier contract version."
