@@ -23,7 +23,9 @@ from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput, check_run_id
 from pqrs_kedro.run.calendar_report import FORMATS, write_impact
 from pqrs_kedro.run.config_loader import project_globals, project_lake, project_parameters
+from pqrs_kedro.run.inspection_commands import COMMANDS
 from pqrs_kedro.run.manifest import RunNotFound, read_run
+from pqrs_kedro.run.query_command import sql
 from pqrs_kedro.run.stops import Terminated, stop_signals
 from pqrs_kedro.run.stores import require_warehouse
 from pqrs_kedro.warehouse.commands import warehouse
@@ -38,6 +40,16 @@ def cli() -> None:
 
 
 cli.add_command(warehouse)
+cli.add_command(sql)
+
+
+@cli.group()
+def lake() -> None:
+    """The lake: what it has of runs, and whether it still is that."""
+
+
+for command in COMMANDS:
+    lake.add_command(command)
 
 
 @cli.command()

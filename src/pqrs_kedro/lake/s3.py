@@ -8,6 +8,7 @@ rests on that: object lock alone lets a second write pass and keeps both version
 import re
 import secrets
 import socket
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -195,14 +196,26 @@ class S3Store:
             if found == key:
                 self.call("delete_object", Key=self.name(key), VersionId=version)
 
-    def retain(self, key: str, until: datetime, mode: str) -> None:
-        """Keep an object's version from being deleted; the bucket needs object lock."""
-        retention = {"Mode": mode, "RetainUntilDate": until}
-        self.call("put_object_retention", Key=self.name(key), Retention=retention)
+    def rewritten(self, prefix: str) -> list[str]:
+        """See `Store.rewritten`."""
+        counted = Counter(key for key, _ in self.versions(prefix))
+        return sorted(key for key, count in counted.items() if count > 1)
 
-    def check(self) -> None:
+    def retain(self, keys: Sequence[str], until: datetime) -> None:
+        """See `Store.retain`. An administrator who may bypass governance can still delete."""
+        retention = {"Mode": "GOVERNANCE", "RetainUntilDate": until}
+
+        def lock(key: str) -> None:
+            self.call("put_object_retention", Key=self.name(key), Retention=retention)
+
+        for _ in in_order(lock, keys, self.in_flight):
+            pass
+
+    def check(self, locking: bool = False) -> None:
         """See `Store.check`."""
         self.call("list_objects_v2", MaxKeys=1, Prefix=self._folder)
+        if locking:
+            self._check_lock()
         # The object is there since the first check: one request suffices from then on.
         for _ in range(2):
             try:
@@ -213,6 +226,27 @@ class S3Store:
             f"{self.location('')}: the server ignores If-None-Match, so it would let a second "
             "write replace an object; it cannot hold a lake"
         )
+
+    def make_bucket(self) -> bool:
+        """Make the bucket, with object lock, which can be had only then; false if it is there."""
+        options: dict[str, Any] = {"ObjectLockEnabledForBucket": True}
+        region = self._settings.region
+        if not self._settings.endpoint and region not in (None, "us-east-1"):
+            options["CreateBucketConfiguration"] = {"LocationConstraint": region}
+        try:
+            self.call("create_bucket", **options)
+        except FileExistsError:
+            return False
+        return True
+
+    def _check_lock(self) -> None:
+        try:
+            self.call("get_object_lock_configuration")
+        except (FileNotFoundError, LakeError):
+            raise LakeError(
+                f"{self.location('')}: the bucket has no object lock, which retention_days needs; "
+                "it can be had only when a bucket is made"
+            ) from None
 
     def location(self, key: str) -> str:
         """See `Store.location`."""

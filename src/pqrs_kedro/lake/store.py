@@ -6,6 +6,7 @@ They are deleted by a purge alone (`run.purge`).
 import os
 import secrets
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -58,8 +59,18 @@ class Store(Protocol):
     def location(self, key: str) -> str:
         """Where a person finds the key or pattern."""
 
-    def check(self) -> None:
-        """Make sure that the lake can be written and keeps its rules; raise `LakeError` if not."""
+    def rewritten(self, prefix: str) -> list[str]:
+        """Keys with more than one version, where the store keeps versions; sorted."""
+
+    def retain(self, keys: Sequence[str], until: datetime) -> None:
+        """Keep objects from being deleted; raise `LakeError` where there is no object lock."""
+
+    def check(self, locking: bool = False) -> None:
+        """Make sure that the lake can be written and keeps its rules; raise `LakeError` if not.
+
+        Args:
+            locking: objects are to be retained.
+        """
 
     def local(self, keys: Sequence[str], folder: Path) -> list[str]:
         """Files with the content of objects, for a query engine; those that are made, in a folder.
@@ -108,7 +119,8 @@ class FolderStore:
 
     def glob(self, pattern: str) -> list[str]:
         """See `Store.glob`."""
-        return sorted(path.relative_to(self.root).as_posix() for path in self.root.glob(pattern))
+        found = (path for path in self.root.glob(pattern) if path.is_file())
+        return sorted(path.relative_to(self.root).as_posix() for path in found)
 
     def delete(self, key: str) -> None:
         """See `Store.delete`.
@@ -127,8 +139,18 @@ class FolderStore:
         """See `Store.location`."""
         return (self.root / key).as_posix()
 
-    def check(self) -> None:
+    def rewritten(self, prefix: str) -> list[str]:
+        """See `Store.rewritten`: a folder keeps no versions."""
+        return []
+
+    def retain(self, keys: Sequence[str], until: datetime) -> None:
+        """See `Store.retain`: a folder cannot."""
+        raise LakeError(f"{self.root}: a folder has no object lock; retention needs a bucket")
+
+    def check(self, locking: bool = False) -> None:
         """See `Store.check`: a folder keeps the rules by itself."""
+        if locking:
+            self.retain((), datetime.max.replace(tzinfo=UTC))
 
     def local(self, keys: Sequence[str], folder: Path) -> list[str]:
         """See `Store.local`: the objects are files."""

@@ -22,12 +22,13 @@ from pqrs_kedro.run.config_loader import latest_pointer
 from pqrs_kedro.run.engine import ENGINE, load_library
 from pqrs_kedro.run.identity import new_run_id
 from pqrs_kedro.run.manifest import find_manifest
+from pqrs_kedro.run.objects_of_run import retain_run
 from pqrs_kedro.run.progress import Display
 from pqrs_kedro.run.quality_gate import QUALITY, refuse_failed_checks
 from pqrs_kedro.run.recorder import RunRecorder
 from pqrs_kedro.run.report import keep_report
 from pqrs_kedro.run.stops import Terminated, stop_signals
-from pqrs_kedro.run.stores import require_warehouse
+from pqrs_kedro.run.stores import require_warehouse, retention_days
 from pqrs_kedro.warehouse.errors import first_line
 from pqrs_kedro.warehouse.publish import publish
 
@@ -58,6 +59,7 @@ class RunSession(KedroSession):
     """A Kedro session that makes one recorded run."""
 
     outcome: list[Criterion]
+    _retention_days = 0
 
     def run(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Run the pipelines; the whole run is committed and checked.
@@ -109,7 +111,8 @@ class RunSession(KedroSession):
         parameters = parse_parameters(values)
         require_warehouse(loader["globals"])
         store = open_store(loader["globals"]["lake_root"], self._project_path)
-        store.check()
+        self._retention_days = retention_days(loader["globals"])
+        store.check(locking=self._retention_days > 0)
         taken = find_manifest(store, values["run_id"])
         if taken:
             raise InvalidInput(
@@ -185,6 +188,8 @@ class RunSession(KedroSession):
         ENGINE.close()
         if recorder.complete:
             recorder.commit()
+            if self._retention_days:
+                retain_run(store, recorder.run_id, self._retention_days, datetime.now(UTC))
             warehouse = recorder.opened_warehouse()
             with display.ending("publish", recorder.seconds_by_stage):
                 publish(store, recorder.run_id, warehouse)

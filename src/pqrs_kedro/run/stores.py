@@ -84,5 +84,5 @@ def _kept(project: Path, names: tuple[str, ...]) -> dict[str, str]:
     if (project / ".env").is_file():
         from dotenv import dotenv_values
 
-        said |= dotenv_values(project / ".env", interpolate=False)
+        said |= dotenv_values(project / ".env")
     return {name: str(said[name]) for name in names if said.get(name)}
