@@ -37,7 +37,7 @@ _REQUESTS: Final[dict[str, Any]] = {
     "connect_timeout": _CONNECT_SECONDS,
     "read_timeout": 60,
     "max_pool_connections": 64,
-    "retries": {"mode": "standard", "max_attempts": 6},
+    "retries": {"mode": "standard", "max_attempts": 5},
     "s3": {"addressing_style": "path"},
     # Checksums in trailers are newer than many servers; content is checked by its own hash.
     "request_checksum_calculation": "when_required",
@@ -104,6 +104,8 @@ class S3Store:
             use_listings_cache=False,
             skip_instance_cache=True,
         )
+        # Times those of the client: a server that is away for half a minute is waited for.
+        self._files.retries = 3
         self._sizes: dict[str, int] = {}
 
     @property
