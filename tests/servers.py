@@ -132,8 +132,8 @@ def _start_pgbouncer(server: Any) -> dict[str, Any]:
         auth_type = scram-sha-256
         auth_file = {folder / "users.txt"}
         pool_mode = transaction
-        # Fewer than the tests' connections: whoever relied on a session would notice.
-        default_pool_size = 2
+        # Few: whoever relied on a session of his own would notice.
+        default_pool_size = 4
         server_idle_timeout = 1
         """
     )

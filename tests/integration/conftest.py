@@ -69,7 +69,7 @@ def postgis(project: Project, postgis_url: str) -> Warehouse:
 
 @pytest.fixture
 def pooled(postgis: Warehouse) -> Warehouse:
-    """The same, behind a pooler that gives each transaction any of two sessions."""
+    """The same, behind a pooler that gives each transaction any of a few sessions."""
     return Warehouse(f"{pooler()}/{postgis.url.rpartition('/')[2]}")
 
 

@@ -5,6 +5,7 @@ Docker Compose reads as well, then under `stores` in conf/local/credentials.yml.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -29,8 +30,7 @@ _LONGEST_DAYS: Final = 36_500
 
 def fill_environment(project: Path) -> None:
     """Give this process, and those that it starts, the variables of the lake."""
-    for name, value in _kept(project, _LAKE_VARIABLES).items():
-        os.environ.setdefault(name, value)
+    _fill(project, _LAKE_VARIABLES)
 
 
 def variable(name: str, default: object = None) -> object:
@@ -46,8 +46,7 @@ def name_warehouse(project: Path, configured: Mapping[str, Any]) -> None:
         configured: the globals of the environment.
     """
     if configured.get("warehouse") == SERVER:
-        for name, value in _kept(project, (URL_VARIABLE,)).items():
-            os.environ.setdefault(name, value)
+        _fill(project, (URL_VARIABLE,))
 
 
 def require_warehouse(configured: Mapping[str, Any]) -> None:
@@ -70,9 +69,16 @@ def retention_days(configured: Mapping[str, Any]) -> int:
         LakeError: the value is not allowed.
     """
     given = str(configured.get("retention_days") or 0)
-    if not given.isdecimal() or int(given) > _LONGEST_DAYS:
+    if not re.fullmatch("[0-9]{1,5}", given) or int(given) > _LONGEST_DAYS:
         raise LakeError(f"retention_days: {given!r} is not allowed; 0 to {_LONGEST_DAYS}")
     return int(given)
+
+
+def _fill(project: Path, names: tuple[str, ...]) -> None:
+    for name, value in _kept(project, names).items():
+        # An empty variable says nothing.
+        if not os.environ.get(name):
+            os.environ[name] = value
 
 
 def _kept(project: Path, names: tuple[str, ...]) -> dict[str, str]:
@@ -84,5 +90,5 @@ def _kept(project: Path, names: tuple[str, ...]) -> dict[str, str]:
     if (project / ".env").is_file():
         from dotenv import dotenv_values
 
-        said |= dotenv_values(project / ".env")
+        said |= {name: value for name, value in dotenv_values(project / ".env").items() if value}
     return {name: str(said[name]) for name in names if said.get(name)}
