@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.servers import postgis_server, s3_server
 
 from pqrs_kedro.lake.hashing import sha256_hex
 from pqrs_kedro.lake.s3 import S3Settings, S3Store
+from pqrs_kedro.lake.store import LakeError
 from pqrs_kedro.run.manifest import find_manifest, read_run
 from pqrs_kedro.run.session import RunFailed
 
@@ -198,6 +200,66 @@ def test_the_served_rows_are_those_of_s3(kedro: Callable[..., Outcome]) -> None:
     assert (outcome.code, outcome.out) == (0, "far  equal\n")
 
 
+# Verified, retained
+
+
+def overwrite(far: FarProject, key: str, content: bytes) -> None:
+    """Write over an object, as somebody would who does not keep the lake's rules."""
+    far.store.files.pipe_file(far.store.path(key), content, mode="overwrite")
+
+
+def test_an_overwritten_object_is_found_and_named_even_if_it_was_put_back(
+    far: FarProject, kedro: Callable[..., Outcome]
+) -> None:
+    assert kedro("lake", "verify", "far").code == 0
+    (key, *_) = far.store.glob("silver/tickets/month=*/run_id=far/part-*.parquet")
+    content = far.store.read(key)
+    overwrite(far, key, content[:-1] + bytes([content[-1] ^ 1]))
+    tampered = kedro("lake", "verify", "far")
+    overwrite(far, key, content)
+    put_back = kedro("lake", "verify", "far")
+    for version in [v for k, v in far.store.versions() if k == key][:2]:
+        far.store.call("delete_object", Key=key, VersionId=version)
+    assert (tampered.code, put_back.code) == (1, 1)
+    assert tampered.out.splitlines()[:-1] == [
+        f"wrong  {key}: other bytes than when it was written",
+        f"wrong  {key}: has more than one version",
+    ]
+    assert put_back.out.splitlines()[:-1] == [f"wrong  {key}: has more than one version"]
+    assert kedro("lake", "verify", "far").code == 0
+
+
+def test_objects_are_retained_after_the_commit_where_that_is_asked_for(
+    far: FarProject, kedro: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(far.environment, "PQRS_RETENTION_DAYS", "2")
+    run_id = far.run(run_id="locked", **TINY)
+    for key in far.store.glob(f"**/run_id={run_id}/**/*"):
+        if "/report" in key:
+            # Made after the commit, and no evidence of it.
+            continue
+        (version,) = (v for k, v in far.store.versions(key) if k == key)
+        found = far.store.call("get_object_retention", Key=key)["Retention"]
+        days = (found["RetainUntilDate"] - datetime.now(UTC)).total_seconds() / 86_400
+        assert (found["Mode"], 1.9 < days < 2) == ("GOVERNANCE", True), key
+        with pytest.raises(LakeError, match="may not do this"):
+            far.store.call("delete_object", Key=key, VersionId=version)
+    outcome = kedro("lake", "retain", "far", "--days", "1")
+    assert outcome.code == 0
+    assert "are locked for 1 days" in outcome.out
+
+
+def test_retention_without_object_lock_is_refused_before_the_run(
+    far: FarProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far.store.files.call_s3("create_bucket", Bucket=f"{far.bucket}-plain")
+    monkeypatch.setitem(far.environment, "PQRS_RETENTION_DAYS", "2")
+    monkeypatch.setitem(far.environment, "PQRS_LAKE_ROOT", f"s3://{far.bucket}-plain")
+    with pytest.raises(LakeError, match="has no object lock, which retention_days needs"):
+        far.run(run_id="unlocked", **TINY)
+    assert not (far.project.data / "work" / "unlocked").exists()
+
+
 # Refused, cut off, resumed
 
 
@@ -263,7 +325,7 @@ def _logical(key: str, run_id: str) -> str:
 def test_a_server_that_stumbles_is_borne(far: FarProject, near: Run) -> None:
     with proxy(far.server.endpoint) as unsure:
         requests = iter(range(10**9))
-        unsure.set(applies=lambda *_: next(requests) % 23 == 7, status=503)
+        unsure.set(applies=lambda *_: next(requests) % 11 == 7, status=503)
         run_id = far.run(unsure.endpoint, run_id="stumbling", **TINY)
         assert unsure.fault.seen > 20
     assert read_run(far.store, run_id).manifest["digest"] == near.digest
