@@ -94,10 +94,12 @@ def test_objects_without_a_manifest_are_found_by_their_run(
         next(stopped.lake.glob(f"manifests/day=*/run_id=stopped/{name}")).unlink()
     (found,) = uncommitted(store)
     assert found.run_id == "stopped"
-    # The data, and the log.
-    assert found.objects == objects + 1
-    log = next(stopped.lake.glob("logs/day=*/run_id=stopped/pipeline.log"))
-    sizes = [path.stat().st_size for path in (*stopped.data_objects(), log)]
+    further = [
+        next(stopped.lake.glob(pattern))
+        for pattern in ("logs/day=*/run_id=stopped/*", "reports/day=*/run_id=stopped/*")
+    ]
+    assert found.objects == objects + len(further)
+    sizes = [path.stat().st_size for path in (*stopped.data_objects(), *further)]
     assert found.bytes == sum(sizes)
     assert set(found.layers) >= {"raw", "bronze", "silver", "gold", "manifests", "logs"}
 
