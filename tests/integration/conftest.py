@@ -4,6 +4,8 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -18,6 +20,7 @@ from pqrs_kedro.lake.hashing import sha256_hex
 from pqrs_kedro.lake.s3 import S3Settings, S3Store
 from pqrs_kedro.lake.store import FolderStore
 from pqrs_kedro.warehouse.connection import Warehouse, open_warehouse
+from pqrs_kedro.warehouse.publish import publish
 
 
 @pytest.fixture
@@ -51,14 +54,42 @@ def put_run(project: Project, documento_run: Run) -> Callable[[str], Run]:
 # Servers
 
 
-@pytest.fixture
-def postgis_url() -> Iterator[str]:
-    """An empty database on a server that has PostGIS, as its superuser."""
+@contextmanager
+def new_database() -> Iterator[str]:
+    """URL of an empty database on a server that has PostGIS, as its superuser."""
     server, name = postgis_server(), f"pqrs_test_{secrets.token_hex(6)}"
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
         yield f"{server}/{name}"
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgis_url() -> Iterator[str]:
+    """An empty database on a server that has PostGIS, as its superuser."""
+    with new_database() as url:
+        yield url
+
+
+@dataclass(frozen=True)
+class Served:
+    """A run that is published where there is PostGIS."""
+
+    warehouse: Warehouse
+    store: FolderStore
+    run: Run
+
+
+@pytest.fixture(scope="module")
+def served(documento_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The small run under the id `mine`. A test that changes it puts it back."""
+    project = Project(tmp_path_factory.mktemp("served"))
+    link_run(documento_run, project.lake, "mine")
+    store = FolderStore(project.lake)
+    with new_database() as url:
+        warehouse = open_warehouse(project.path, url)
+        publish(store, "mine", warehouse)
+        yield Served(warehouse, store, Run(project, "mine"))
 
 
 @pytest.fixture

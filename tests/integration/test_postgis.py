@@ -11,14 +11,14 @@ import shapely
 from psycopg import sql
 from sqlalchemy import create_engine
 from tests.conftest import Project, Run
-from tests.integration.conftest import change_messages
+from tests.integration.conftest import Served, change_messages
 from tests.servers import program
 
 from pqrs_kedro.lake.store import FolderStore
 from pqrs_kedro.warehouse.connection import Warehouse, open_warehouse
 from pqrs_kedro.warehouse.geometry import SHAPES
 from pqrs_kedro.warehouse.publish import partition_name, publish
-from pqrs_kedro.warehouse.runs import published_rows
+from pqrs_kedro.warehouse.runs import drop, published_rows
 from pqrs_kedro.warehouse.schema import SERVED
 from pqrs_kedro.warehouse.verify import problems
 
@@ -31,17 +31,25 @@ TYPES = """
 
 
 @pytest.fixture
-def published(postgis: Warehouse, store: FolderStore, put_run: PutRun) -> Run:
-    """The small run under the id `geo`, published where there is PostGIS."""
-    run = put_run("geo")
-    publish(store, "geo", postgis)
-    return run
+def postgis(served: Served) -> Warehouse:
+    """A warehouse with PostGIS, in which a run is published."""
+    return served.warehouse
+
+
+@pytest.fixture
+def published(served: Served) -> Run:
+    """That run."""
+    return served.run
 
 
 def test_geometry_has_its_type_in_the_table_the_run_and_the_view(
     postgis: Warehouse, published: Run
 ) -> None:
-    names = ("public.dim_geo", f"runs.{partition_name('dim_geo', 'geo')}", "public.dim_geo_current")
+    names = (
+        "public.dim_geo",
+        f"runs.{partition_name('dim_geo', 'mine')}",
+        "public.dim_geo_current",
+    )
     with postgis.connect() as connection:
         for name in names:
             assert connection.execute(TYPES, [name]).fetchall() == [
@@ -98,7 +106,7 @@ def test_postgis_finds_what_shapely_finds(postgis: Warehouse, published: Run) ->
 def test_another_shape_or_reference_system_is_refused(
     postgis: Warehouse, published: Run, column: str, value: str, refusal: str
 ) -> None:
-    table = f"runs.{partition_name('dim_geo', 'geo')}"
+    table = f"runs.{partition_name('dim_geo', 'mine')}"
     with (
         postgis.connect() as connection,
         pytest.raises(psycopg.errors.InvalidParameterValue, match=refusal),
@@ -141,9 +149,9 @@ def test_the_spatial_examples_of_the_documents_run(postgis: Warehouse, published
 
 
 def test_rows_are_those_of_the_embedded_server(
-    postgis: Warehouse, published: Run, warehouse: Warehouse, store: FolderStore
+    postgis: Warehouse, served: Served, warehouse: Warehouse
 ) -> None:
-    publish(store, "geo", warehouse)
+    publish(served.store, "mine", warehouse)
     for name, contract in SERVED.items():
         columns = sql.SQL(", ").join(
             sql.SQL("{}::bytea" if contract.column(c).type == "geometry" else "{}").format(
@@ -243,17 +251,19 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_was_changed_in_postgres_is_found(
-    postgis: Warehouse, published: Run, store: FolderStore, change: str
-) -> None:
-    assert list(problems(store, postgis, "geo")) == []
+def test_what_was_changed_in_postgres_is_found(served: Served, change: str) -> None:
     statement, said = CHANGES[change]
-    tables = {name: f"runs.{partition_name(name, 'geo')}" for name in SERVED}
-    with postgis.connect() as connection:
+    tables = {name: f"runs.{partition_name(name, 'mine')}" for name in SERVED}
+    with served.warehouse.connect() as connection:
         connection.execute(statement.format(**tables))
-    found = list(problems(store, postgis, "geo"))
+    found = list(problems(served.store, served.warehouse, "mine"))
+    publish(served.store, "mine", served.warehouse)
     assert found[0].startswith(said)
     assert {line.split()[0].rstrip(":") for line in found} == {said.split()[0].rstrip(":")}
+
+
+def test_what_was_not_changed_is_equal(served: Served) -> None:
+    assert list(problems(served.store, served.warehouse, "mine")) == []
 
 
 def test_texts_with_nul_are_no_difference(
@@ -261,4 +271,6 @@ def test_texts_with_nul_are_no_difference(
 ) -> None:
     change_messages(put_run("nul"), lambda texts: ["a\0b", *texts[1:]])
     publish(store, "nul", postgis)
-    assert list(problems(store, postgis, "nul")) == []
+    found = list(problems(store, postgis, "nul"))
+    drop(postgis, "nul")
+    assert found == []
