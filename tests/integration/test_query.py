@@ -17,7 +17,7 @@ from pqrs_kedro.lake.store import FolderStore
 from pqrs_kedro.run.query import Output, ask_lake
 
 pytestmark = pytest.mark.xdist_group("doc")
-COUNT = "SELECT pqrs_type, count(*) AS n FROM {} GROUP BY ALL ORDER BY ALL"
+COUNT = "SELECT pqrs_type, count(*) AS n FROM {} GROUP BY pqrs_type ORDER BY pqrs_type"
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from time import monotonic, sleep
 from typing import Any, Final
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from pqrs_kedro.warehouse.access import ETL
 from pqrs_kedro.warehouse.errors import WarehouseError, first_line
@@ -46,8 +47,15 @@ class Warehouse:
             connection.execute(f"SET LOCAL ROLE {ETL}")
         except psycopg.errors.InsufficientPrivilege:
             connection.close()
-            raise WarehouseError(may_not_write(connection.info.user)) from None
+            raise self.may_not_write() from None
         return connection
+
+    def may_not_write(self) -> WarehouseError:
+        """What is said to a user who is not granted the loader's role."""
+        user = conninfo_to_dict(self.url).get("user") or "that logs in"
+        return WarehouseError(
+            f"user {user} may not write here: an administrator can GRANT {ETL} to it"
+        )
 
     def geometry_type(self) -> str:
         """Type of the column of municipal boundaries: `bytea`, or PostGIS's."""
@@ -63,11 +71,6 @@ class Warehouse:
         import adbc_driver_postgresql.dbapi as adbc
 
         return adbc.connect(self.url)
-
-
-def may_not_write(user: str) -> str:
-    """What is said to a user who is not granted the loader's role."""
-    return f"user {user} may not write here: an administrator can GRANT {ETL} TO {user}"
 
 
 def open_warehouse(project: Path, url: str | None = None, again: bool = False) -> Warehouse:

@@ -19,7 +19,7 @@ from pqrs_kedro.contracts.tables import TABLES, Table
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.run.manifest import CommittedRun, read_run
 from pqrs_kedro.warehouse.access import ETL
-from pqrs_kedro.warehouse.connection import Warehouse, may_not_write
+from pqrs_kedro.warehouse.connection import Warehouse
 from pqrs_kedro.warehouse.errors import WarehouseError
 from pqrs_kedro.warehouse.load import TableRows
 from pqrs_kedro.warehouse.schema import RUNS_SCHEMA, SERVED
@@ -55,7 +55,7 @@ def publish(store: Store, run_id: str, warehouse: Warehouse) -> dict[str, int]:
         def execute(statement: sql.Composable) -> None:
             cursor.execute(statement.as_string())
 
-        _take_turn(cursor, run_id)
+        _take_turn(cursor, run_id, warehouse)
         for name, part in rows.items():
             _create(execute, name, run_id)
             _load(cursor, name, run_id, part)
@@ -71,7 +71,7 @@ def publish(store: Store, run_id: str, warehouse: Warehouse) -> dict[str, int]:
     return {name: part.count for name, part in rows.items()}
 
 
-def _take_turn(cursor: Any, run_id: str) -> None:
+def _take_turn(cursor: Any, run_id: str, warehouse: Warehouse) -> None:
     """Act as the loader; be the only publisher of the run, and wait for those of other runs.
 
     Role and locks are the transaction's: a pooler may give the next one another session.
@@ -80,7 +80,7 @@ def _take_turn(cursor: Any, run_id: str) -> None:
         cursor.execute(f"SET LOCAL ROLE {ETL}")
     except Exception as error:
         if getattr(error, "sqlstate", None) == _FORBIDDEN:
-            raise WarehouseError(may_not_write("of PQRS_WAREHOUSE_URL")) from None
+            raise warehouse.may_not_write() from None
         raise
     number = int.from_bytes(hashlib.sha256(run_id.encode()).digest()[:4], signed=True)
     cursor.execute(f"SELECT pg_try_advisory_xact_lock({_RUN_LOCKS}, {number})")
