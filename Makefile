@@ -68,13 +68,21 @@ bench: env ## Time the default run, the generator, curation (memory too) and pub
 calibration: env ## Breach rate requested and realised: 120 runs of 150,000 tickets, five minutes
 	$(PY) -m benchmarks.calibration $(ARGS)
 
-notebooks sweep up down:
+up: env ## Start RustFS and Postgres with PostGIS (Docker); make run ARGS="--env rustfs" uses them
+	@test -f .env || { echo 'make up: there is no .env: cp .env.example .env, and fill it in' >&2; \
+		exit 2; }
+	docker compose up --detach --wait
+	$(PY) -m kedro lake init --env rustfs
+	$(PY) -m kedro warehouse migrate --env rustfs
+
+down: ## Stop them; their data stays
+	docker compose down
+
+notebooks sweep:
 	@echo 'make $@: this part of the project is not there yet' >&2; exit 2
 
 notebooks: ## Not there yet: execute the analysis notebooks
 sweep: ## Not there yet: parameter sweeps
-up: ## Not there yet: start RustFS and Postgres
-down: ## Not there yet: stop them
 
 # Keeps the versions of the present locks where the ranges allow; ARGS=--upgrade takes the newest.
 # --no-config and no annotations of indexes: a lock names packages and hashes, not places.

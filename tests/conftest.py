@@ -34,6 +34,7 @@ from tests.oracle.builder import RawEvent, ticket_events, write_lake
 from tests.oracle.curation import read_events
 from tests.oracle.metrics import Run as OracleRun
 from tests.oracle.rejections import curate
+from tests.servers import FOLDER, stop_servers
 
 from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.warehouse.connection import URL_VARIABLE
@@ -66,10 +67,12 @@ def pytest_configure(config: pytest.Config) -> None:
         folder.chmod(0o755)
         server = EmbeddedServer(place(folder))
         os.environ[_SERVER_VARIABLE] = server.start()
+        os.environ[FOLDER] = str(folder)
 
         def stop() -> None:
             server.stop()
-            del os.environ[_SERVER_VARIABLE]
+            stop_servers(folder)
+            del os.environ[_SERVER_VARIABLE], os.environ[FOLDER]
             shutil.rmtree(folder)
 
         config.add_cleanup(stop)
@@ -180,7 +183,9 @@ class Project:
         return ended(self.start(*arguments, environment=environment))
 
     @contextmanager
-    def session(self, **parameters: Any) -> Iterator["RunSession"]:
+    def session(
+        self, *, kedro_env: str | None = None, warehouse_url: str | None = None, **parameters: Any
+    ) -> Iterator["RunSession"]:
         """A session in this process, with `--params`; the import path is put back afterwards."""
         # Imported here, so that unit tests need not wait for Kedro.
         from kedro.framework.startup import bootstrap_project
@@ -189,10 +194,10 @@ class Project:
         from pqrs_kedro.run.session import RunSession
 
         path, environment = list(sys.path), dict(os.environ)
-        os.environ[URL_VARIABLE] = self.warehouse_url
+        os.environ[URL_VARIABLE] = warehouse_url or self.warehouse_url
         bootstrap_project(self.path)
         try:
-            with RunSession.create(self.path, runtime_params=parameters) as session:
+            with RunSession.create(self.path, env=kedro_env, runtime_params=parameters) as session:
                 yield session
         finally:
             ENGINE.close()
@@ -235,12 +240,14 @@ class ForkedKedro:
             text=True,
         )
 
-    def __call__(self, project: Project, *arguments: str) -> Outcome:
+    def __call__(
+        self, project: Project, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> Outcome:
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         out, err = self._folder / "out", self._folder / "err"
-        environment = {URL_VARIABLE: project.warehouse_url}
-        request = json.dumps([str(project.path), arguments, environment, str(out), str(err)])
+        own = {URL_VARIABLE: project.warehouse_url, **(environment or {})}
+        request = json.dumps([str(project.path), arguments, own, str(out), str(err)])
         self._server.stdin.write(request + "\n")
         self._server.stdin.flush()
         code = int(self._server.stdout.readline())

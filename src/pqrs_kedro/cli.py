@@ -22,11 +22,14 @@ from pqrs_kedro.lake.objects import ObjectChanged
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput, check_run_id
 from pqrs_kedro.run.calendar_report import FORMATS, write_impact
-from pqrs_kedro.run.config_loader import project_lake, project_parameters
+from pqrs_kedro.run.config_loader import project_globals, project_lake, project_parameters
 from pqrs_kedro.run.import_command import import_raw
+from pqrs_kedro.run.inspection_commands import COMMANDS
 from pqrs_kedro.run.lake_commands import lake
 from pqrs_kedro.run.manifest import RunNotFound, read_run
+from pqrs_kedro.run.query_command import sql
 from pqrs_kedro.run.stops import Terminated, stop_signals
+from pqrs_kedro.run.stores import require_warehouse
 from pqrs_kedro.warehouse.commands import warehouse
 
 if TYPE_CHECKING:
@@ -41,6 +44,9 @@ def cli() -> None:
 cli.add_command(import_raw)
 cli.add_command(lake)
 cli.add_command(warehouse)
+cli.add_command(sql)
+for command in COMMANDS:
+    lake.add_command(command)
 
 
 @cli.command()
@@ -90,6 +96,7 @@ def accept(run_id: str, env: str | None) -> None:
 
     project, store = _open(run_id, env)
     try:
+        require_warehouse(project_globals(project, env or os.environ.get("KEDRO_ENV")))
         read_run(store, run_id)
         criteria = check_acceptance(store, run_id, open_warehouse(project))
     except RunNotFound as error:

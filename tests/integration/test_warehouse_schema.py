@@ -12,8 +12,8 @@ from sqlalchemy import CheckConstraint, create_engine
 from tests.conftest import Project
 
 from pqrs_kedro.warehouse.connection import Warehouse, open_warehouse
-from pqrs_kedro.warehouse.migrate import VERSION_TABLE, configuration, head
-from pqrs_kedro.warehouse.schema import SERVED, metadata
+from pqrs_kedro.warehouse.migrate import configuration, head
+from pqrs_kedro.warehouse.schema import SERVED, VERSION_TABLE, metadata
 
 
 def test_the_head_of_the_migrations_is_what_the_contracts_say(warehouse: Warehouse) -> None:

@@ -24,6 +24,9 @@ class GroundTruth(LakeTable):
         store = open_store(self._path)
         self.saved = True
         day = self.started_on or start_day(store, self._run_id, datetime.now(UTC))
-        for part in data:
-            key = object_key(self._table, {"month": part.month}, self._run_id, part.number, day)
-            self.objects.append(self._write(store, key, part.table()))
+        parts = (
+            (object_key(self._table, {"month": part.month}, self._run_id, part.number, day),
+             part.table())
+            for part in data
+        )  # fmt: skip
+        self.objects.extend(self._write(store, parts))

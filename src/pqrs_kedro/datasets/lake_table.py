@@ -1,8 +1,6 @@
 """A table of the lake as a Kedro dataset: a query in, hashed Parquet objects of one run out."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, TypeAlias
 
 import ibis
@@ -14,16 +12,19 @@ from kedro_datasets._typing import TablePreview
 from pqrs_kedro.contracts.schema import arrow_schema, check_batch, stream_schema
 from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.datasets.engine_table import compute
+from pqrs_kedro.lake.ahead import in_order
 from pqrs_kedro.lake.layout import object_key, table_pattern
 from pqrs_kedro.lake.objects import LakeObject, put
 from pqrs_kedro.lake.parquet import ROW_GROUP_ROWS, cut_partitions, encode_object
 from pqrs_kedro.lake.store import Store, open_store
 from pqrs_kedro.run.engine import ENGINE, EngineSettings
 
-# Encoding, hashing and writing release Python's lock; two objects at a time keep two cores busy.
-_WRITERS: Final = 2
+# Encoding and hashing release Python's lock; two objects at a time keep two cores busy.
+_ENCODERS: Final = 2
 # A query, queries that are the table together, or its rows.
 Rows: TypeAlias = ibis.Table | Sequence[ibis.Table] | pa.Table
+# An object ready to be written: key, content, rows, logical hash.
+Encoded: TypeAlias = tuple[str, pa.Buffer, int, str]
 # Of a geometry, which may have many thousands.
 _SHOWN_BYTES: Final = 200
 
@@ -61,18 +62,25 @@ class LakeTable(AbstractDataset[Rows, ibis.Table]):
         """Create the table's objects of this run."""
         store = open_store(self._path)
         self.saved = True
-        with ThreadPoolExecutor(_WRITERS) as pool:
-            running: deque[Future[LakeObject]] = deque()
-            for partition, part, rows in cut_partitions(self._table, self._batches(data)):
-                key = object_key(self._table, partition, self._run_id, part)
-                running.append(pool.submit(self._write, store, key, rows))
-                if len(running) > 2 * _WRITERS:
-                    self.objects.append(running.popleft().result())
-            self.objects.extend(future.result() for future in running)
+        parts = (
+            (object_key(self._table, partition, self._run_id, part), rows)
+            for partition, part, rows in cut_partitions(self._table, self._batches(data))
+        )
+        self.objects.extend(self._write(store, parts))
 
-    def _write(self, store: Store, key: str, rows: pa.Table) -> LakeObject:
-        content, logical = encode_object(self._table, rows)
-        return put(store, key, content, rows.num_rows, logical)
+    def _write(self, store: Store, parts: Iterable[tuple[str, pa.Table]]) -> Iterator[LakeObject]:
+        """Create an object for each key and its rows; as many at a time as the store takes."""
+
+        def encode(part: tuple[str, pa.Table]) -> Encoded:
+            key, rows = part
+            content, logical = encode_object(self._table, rows)
+            return key, content, rows.num_rows, logical
+
+        def create(item: Encoded) -> LakeObject:
+            return put(store, *item)
+
+        encoded = in_order(encode, parts, 2 * _ENCODERS)
+        return in_order(create, encoded, store.in_flight, size=lambda item: item[1].size)
 
     def _batches(self, data: Rows) -> Iterator[pa.RecordBatch]:
         schema = stream_schema(self._table)
@@ -98,18 +106,15 @@ class LakeTable(AbstractDataset[Rows, ibis.Table]):
         connection = ENGINE.connect(self._engine)
         store = open_store(self._path)
         pattern = table_pattern(self._table, self._run_id)
-        if not store.glob(pattern):
+        keys = store.glob(pattern)
+        if not keys:
             self._refuse_unless_empty(store)
             return connection.create_table(
                 self._table.name, schema=ibis.Schema.from_pyarrow(self._loaded_schema()), temp=True,
                 overwrite=True,
             )  # fmt: skip
-        # Hive values stay text: `05` is a department, not the number 5.
-        query = f"""
-            SELECT * FROM read_parquet('{store.location(pattern).replace("'", "''")}',
-                hive_partitioning = true, hive_types_autocast = false, union_by_name = true)
-        """  # noqa: S608  (the path is built from validated parts, and quoted)
-        return self._as_loaded(connection.sql(query))
+        files = store.local(keys, ENGINE.scratch)
+        return self._as_loaded(connection.sql(f"SELECT * FROM {read_parquet(files)}"))  # noqa: S608
 
     def _as_loaded(self, rows: ibis.Table) -> ibis.Table:
         schema = self._loaded_schema()
@@ -170,6 +175,16 @@ class LakeTable(AbstractDataset[Rows, ibis.Table]):
         cells = [[_shown(value) for value in row.values()] for row in rows.to_pylist()]
         return TablePreview({"index": list(range(len(cells))), "columns": rows.column_names,
                              "data": cells})  # fmt: skip
+
+
+def read_parquet(files: Iterable[str]) -> str:
+    """Objects as a table of DuckDB's; the paths are built from validated parts, and quoted."""
+    paths = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
+    # Hive values stay text: `05` is a department, not the number 5.
+    return (
+        f"read_parquet([{paths}], hive_partitioning = true, hive_types_autocast = false, "
+        "union_by_name = true)"
+    )
 
 
 def _shown(value: object) -> object:

@@ -6,7 +6,6 @@ Saving takes complete raw objects, list by list, and creates each one. Loading s
 
 import json
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any, Final, Protocol
 
@@ -16,6 +15,7 @@ from kedro.io.core import AbstractDataset, DatasetError
 from kedro_datasets._typing import JSONPreview
 
 from pqrs_kedro.datasets.lines import object_lines, parse_lines
+from pqrs_kedro.lake.ahead import in_order, read_in_order
 from pqrs_kedro.lake.layout import raw_key, raw_pattern
 from pqrs_kedro.lake.objects import LakeObject, put
 from pqrs_kedro.lake.store import Content, open_store
@@ -23,8 +23,6 @@ from pqrs_kedro.run.engine import ENGINE, EngineSettings
 
 # Objects whose lines are in the engine together: each time, a query is compiled.
 _PART_BYTES: Final = 192 << 20
-# Hashing and writing release Python's lock; two objects at a time keep two cores busy.
-_WRITERS: Final = 2
 
 
 class RawObject(Protocol):
@@ -77,8 +75,7 @@ class RawEvents(AbstractDataset[Sequence[RawObject], Iterator[ibis.Table]]):
             key = raw_key(item.source, item.day, self._run_id)
             return put(store, key, item.content(), item.rows)
 
-        with ThreadPoolExecutor(_WRITERS) as pool:
-            self.objects.extend(pool.map(write, data))
+        self.objects.extend(in_order(write, data, store.in_flight))
 
     def load(self) -> Iterator[ibis.Table]:
         """All lines of the run, parsed; a run without lines has one part without rows."""
@@ -108,9 +105,8 @@ class RawEvents(AbstractDataset[Sequence[RawObject], Iterator[ibis.Table]]):
 
     def _lines(self, keys: list[str]) -> Iterator[pa.Table]:
         """The lines of one object after the other."""
-        store = open_store(self._path)
-        for key in keys:
-            yield object_lines(key, store.read(key))
+        for key, content in zip(keys, read_in_order(open_store(self._path), keys), strict=True):
+            yield object_lines(key, content)
 
     def _exists(self) -> bool:
         return bool(open_store(self._path).glob(raw_pattern(self._run_id)))

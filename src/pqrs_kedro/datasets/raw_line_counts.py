@@ -10,6 +10,7 @@ import pyarrow as pa
 from kedro.io.core import AbstractDataset, DatasetError
 from kedro_datasets._typing import TablePreview
 
+from pqrs_kedro.lake.ahead import read_in_order
 from pqrs_kedro.lake.layout import logical_key, raw_pattern
 from pqrs_kedro.lake.store import open_store
 
@@ -47,8 +48,10 @@ class RawLineCounts(AbstractDataset[NoReturn, pa.Table]):
     def _counts(self, limit: int | None) -> pa.Table:
         store = open_store(self._path)
         rows = []
-        for key in store.glob(raw_pattern(self._run_id))[:limit]:
-            lines, blank = count_lines(store.read(key))
+        keys = store.glob(raw_pattern(self._run_id))[:limit]
+        contents = read_in_order(store, keys)
+        for key, content in zip(keys, contents, strict=True):
+            lines, blank = count_lines(content)
             rows.append(
                 {
                     "source_object": logical_key(key),

@@ -1,9 +1,6 @@
 """The rows of a run that a log is made of, copied from the lake into the embedded engine."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from typing import Final
 
 import ibis
@@ -15,6 +12,7 @@ from ibis import _
 from pqrs_kedro.contracts.schema import arrow_schema
 from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.event_log.facts import EVENT_FACTS, MESSAGE, TERM_EXTENDED, TEXT_FACTS
+from pqrs_kedro.lake.ahead import in_order
 from pqrs_kedro.lake.objects import LakeObject, read_object
 from pqrs_kedro.lake.parquet import ROW_GROUP_ROWS
 from pqrs_kedro.lake.store import Store
@@ -153,12 +151,12 @@ def _batches(
 def _contents(store: Store, run: CommittedRun, table: str) -> Iterator[bytes]:
     """The objects of a table in key order, read a few ahead."""
     keys = set(run.manifest["paths"].get(table, ()))
-    waiting = iter(sorted((item for item in run.objects if item.key in keys), key=_key))
-    with ThreadPoolExecutor(_AHEAD) as pool:
-        reading = deque(pool.submit(read_object, store, item) for item in islice(waiting, _AHEAD))
-        while reading:
-            yield reading.popleft().result()
-            reading.extend(pool.submit(read_object, store, item) for item in islice(waiting, 1))
+    items = sorted((item for item in run.objects if item.key in keys), key=_key)
+
+    def read(item: LakeObject) -> bytes:
+        return read_object(store, item)
+
+    return in_order(read, items, max(_AHEAD, store.in_flight), size=lambda item: item.bytes)
 
 
 def _key(item: LakeObject) -> str:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from pqrs_kedro.contracts.schema import arrow_schema
 from pqrs_kedro.contracts.tables import TABLES, Table
 from pqrs_kedro.external import EXTERNAL
+from pqrs_kedro.lake.ahead import in_order, read_in_order
 from pqrs_kedro.lake.hashing import sha256_hex
 from pqrs_kedro.lake.layout import logical_key, raw_pattern, table_pattern
 from pqrs_kedro.lake.objects import LakeObject
@@ -63,9 +64,9 @@ def check_acceptance(store: Store, run_id: str, warehouse: Warehouse) -> list[Cr
 
 def _raw_exists(store: Store, run: CommittedRun) -> Criterion:
     keys = store.glob(raw_pattern(run.run_id))
-    filled = [key for key in keys if store.read(key)]
-    finding = f"{len(filled)} raw objects" if filled else "no raw object with content"
-    return Criterion(1, "raw events.jsonl exists", bool(filled), finding)
+    filled = sum(map(bool, read_in_order(store, keys)))
+    finding = f"{filled} raw objects" if filled else "no raw object with content"
+    return Criterion(1, "raw events.jsonl exists", filled > 0, finding)
 
 
 def _manifest_holds(store: Store, run: CommittedRun) -> Criterion:
@@ -79,16 +80,23 @@ def _manifest_holds(store: Store, run: CommittedRun) -> Criterion:
 
 
 def _object_problems(store: Store, objects: tuple[LakeObject, ...]) -> Iterator[str]:
-    for item in objects:
-        try:
-            content = store.read(item.key)
-        except FileNotFoundError:
-            yield f"{item.key} is missing"
-            continue
-        if sha256_hex(content) != item.sha256:
-            yield f"{item.key} has other bytes than when it was written"
-        elif _rows(item.key, content) != item.rows:
-            yield f"{item.key} has {_rows(item.key, content)} rows, not {item.rows}"
+    def problem(item: LakeObject) -> str | None:
+        return _object_problem(store, item)
+
+    found = in_order(problem, objects, store.in_flight, size=lambda item: item.bytes)
+    return filter(None, found)
+
+
+def _object_problem(store: Store, item: LakeObject) -> str | None:
+    """What is wrong with an object: gone, other bytes, another number of rows."""
+    try:
+        content = store.read(item.key)
+    except FileNotFoundError:
+        return f"{item.key} is missing"
+    if sha256_hex(content) != item.sha256:
+        return f"{item.key} has other bytes than when it was written"
+    rows = _rows(item.key, content)
+    return None if rows == item.rows else f"{item.key} has {rows} rows, not {item.rows}"
 
 
 def _rows(key: str, content: bytes) -> int:
@@ -126,9 +134,9 @@ def _layers_have_stable_schema(store: Store, run: CommittedRun) -> Criterion:
 
 def _schema_problems(store: Store, table: Table, keys: list[str]) -> Iterator[str]:
     expected = arrow_schema(table)
-    for key in keys:
+    for key, content in zip(keys, read_in_order(store, keys), strict=True):
         try:
-            found = pq.read_schema(pa.BufferReader(store.read(key)))
+            found = pq.read_schema(pa.BufferReader(content))
         except pa.ArrowException:
             yield f"{key} is no Parquet"
             continue

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
+from omegaconf import OmegaConf
 
 from pqrs_kedro.lake.store import Store, open_store
 from pqrs_kedro.parameters import RunParameters, check_run_id, parse_parameters
 from pqrs_kedro.run.profile_file import with_profile_file
+from pqrs_kedro.run.stores import fill_environment, name_warehouse, variable
 
 RUN_ID_VARIABLE = "PQRS_RUN_ID"
 # No run has this id: a new one always has a time or is given by name.
@@ -37,7 +39,10 @@ class RunConfigLoader(OmegaConfigLoader):
         given = dict(runtime_params or {})
         if given.get("run_id") is None:
             given["run_id"] = _default_run_id(Path(conf_source).parent, env)
+        fill_environment(Path(conf_source).parent)
+        OmegaConf.register_resolver("variable", variable, replace=True)
         super().__init__(conf_source=conf_source, env=env, runtime_params=given, **options)
+        name_warehouse(Path(conf_source).parent, self["globals"])
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """The configuration of a kind; the parameters with the profile of a file."""
@@ -59,6 +64,11 @@ def project_parameters(project: Path, env: str | None = None) -> RunParameters:
         InvalidInput: the project's configuration is not allowed.
     """
     return parse_parameters(dict(_loader(project, env)["parameters"]) | {"run_id": None})
+
+
+def project_globals(project: Path, env: str | None = None) -> dict[str, Any]:
+    """Which stores a project has in an environment."""
+    return dict(_loader(project, env)["globals"])
 
 
 def _loader(project: Path, env: str | None) -> RunConfigLoader:

@@ -36,6 +36,17 @@ class Engine:
         """Whether there is a connection."""
         return self._connection is not None
 
+    @property
+    def scratch(self) -> Path:
+        """A folder that goes when the connection does.
+
+        Raises:
+            ValueError: there is no connection.
+        """
+        if self._folder is None:
+            raise ValueError("the query engine is not open")
+        return Path(self._folder.name)
+
     def connect(self, settings: EngineSettings) -> ibis.BaseBackend:
         """The process's connection; all tables of one expression must come from it.
 

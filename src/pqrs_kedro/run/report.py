@@ -1,7 +1,6 @@
 """The report of a committed run, read from the lake and kept in it beside the run's log."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
@@ -9,6 +8,7 @@ import pyarrow as pa
 
 from pqrs_kedro.contracts.schema import arrow_schema
 from pqrs_kedro.contracts.tables import TABLES, Table
+from pqrs_kedro.lake.ahead import in_order
 from pqrs_kedro.lake.layout import hive_values, report_key
 from pqrs_kedro.lake.objects import ObjectDiffers, put
 from pqrs_kedro.lake.parquet import stored_rows
@@ -61,8 +61,7 @@ def _frame(store: Store, run: CommittedRun, table: Table) -> "pd.DataFrame":
     def rows(key: str) -> pa.Table:
         return stored_rows(table, key, store.read(key))
 
-    with ThreadPoolExecutor(_READERS) as pool:
-        parts = list(pool.map(rows, run.manifest["paths"].get(table.name, ())))
+    parts = list(in_order(rows, run.manifest["paths"].get(table.name, ()), _READERS))
     return (pa.concat_tables(parts) if parts else _none(table)).to_pandas()
 
 

@@ -24,11 +24,13 @@ from pqrs_kedro.run.engine import ENGINE, load_library
 from pqrs_kedro.run.identity import new_run_id
 from pqrs_kedro.run.inspection import Inspection, inspect_lines
 from pqrs_kedro.run.manifest import find_manifest, refuse_purged
+from pqrs_kedro.run.objects_of_run import retain_run
 from pqrs_kedro.run.progress import Display
 from pqrs_kedro.run.quality_gate import QUALITY, refuse_failed_checks
 from pqrs_kedro.run.recorder import RunRecorder
 from pqrs_kedro.run.report import keep_report
 from pqrs_kedro.run.stops import Terminated, stop_signals
+from pqrs_kedro.run.stores import require_warehouse, retention_days
 from pqrs_kedro.warehouse.errors import first_line
 from pqrs_kedro.warehouse.publish import publish
 
@@ -63,6 +65,7 @@ class RunSession(KedroSession):
     """What the lines from outside are, where the run takes such."""
     console: Console | None = None
     """Where the run says how it goes on; null is standard output."""
+    _retention_days = 0
 
     def inspect(self) -> Inspection:
         """Check everything that can be refused, and say what the lines from outside are.
@@ -128,8 +131,11 @@ class RunSession(KedroSession):
         given = check_run_id(runtime["run_id"]) if "run_id" in runtime else None
         values["run_id"] = given or new_run_id(datetime.now(UTC))
         parameters = parse_parameters(values)
+        require_warehouse(loader["globals"])
         store = open_store(loader["globals"]["lake_root"], self._project_path)
         refuse_purged(store, values["run_id"])
+        self._retention_days = retention_days(loader["globals"])
+        store.check(locking=self._retention_days > 0)
         taken = find_manifest(store, values["run_id"])
         if taken:
             raise InvalidInput(
@@ -217,6 +223,8 @@ class RunSession(KedroSession):
         ENGINE.close()
         if recorder.complete:
             recorder.commit()
+            if self._retention_days:
+                retain_run(store, recorder.run_id, self._retention_days, datetime.now(UTC))
             warehouse = recorder.opened_warehouse()
             with display.ending("publish", recorder.seconds_by_stage):
                 publish(store, recorder.run_id, warehouse)

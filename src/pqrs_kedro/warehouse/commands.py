@@ -5,14 +5,18 @@ import shutil
 import sys
 from datetime import UTC
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
+from kedro.framework.cli.utils import env_option
 from kedro.utils import find_kedro_project
 
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput, check_run_id
-from pqrs_kedro.run.manifest import RunNotFound
+from pqrs_kedro.run.manifest import RunNotFound, committed_runs
+
+if TYPE_CHECKING:
+    from pqrs_kedro.warehouse.connection import Warehouse
 
 
 @click.group()
@@ -20,32 +24,31 @@ def warehouse() -> None:
     """The warehouse in Postgres: its address, and the runs in it.
 
     It is the embedded server of the project, which is started where it is down, or the server that
-    PQRS_WAREHOUSE_URL names.
+    PQRS_WAREHOUSE_URL names; with --env rustfs always the latter.
     """
 
 
 @warehouse.command()
-def url() -> None:
+@env_option
+def url(env: str | None) -> None:
     """Print the URL for clients, with the password.
 
     Example: psql "$(kedro warehouse url)" -c "SELECT * FROM gold_kpi_sla_daily_current"
     """
-    from pqrs_kedro.warehouse.connection import open_warehouse
-
-    click.echo(open_warehouse(_project()).url)
+    click.echo(_opened(env).url)
 
 
 @warehouse.command(context_settings={"ignore_unknown_options": True})
+@click.option("--env", help="Kedro environment, such as rustfs.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def psql(arguments: tuple[str, ...]) -> None:
+def psql(arguments: tuple[str, ...], env: str | None) -> None:
     """Open psql on the warehouse; ARGUMENTS go to psql.
 
     Example: kedro warehouse psql -c "SELECT * FROM meta.etl_runs"
     """
-    from pqrs_kedro.warehouse.connection import open_warehouse
     from pqrs_kedro.warehouse.placement import place
 
-    opened = open_warehouse(_project())
+    opened = _opened(env)
     shipped = place(_project()).programs / "psql"
     program = shutil.which("psql") or str(shipped)
     sys.stdout.flush()
@@ -68,46 +71,99 @@ def _libpq(address: str) -> dict[str, str]:
 
 
 @warehouse.command()
-@click.argument("run_id")
-def publish(run_id: str) -> None:
+@env_option
+def migrate(env: str | None) -> None:
+    """Bring the schema to its newest form: tables, roles, grants, and PostGIS where there is one.
+
+    A run does the same where its user may; a user of pqrs_etl may not. It can be repeated, say
+    after PostGIS was installed.
+
+    Example: PQRS_WAREHOUSE_URL=postgresql://admin@host/pqrs kedro warehouse migrate
+    """
+    from pqrs_kedro.warehouse.migrate import head
+
+    opened = _opened(env, again=True)
+    click.echo(f"schema {head()}, geometry: {opened.geometry_type()}")
+
+
+@warehouse.command()
+@click.argument("run_id", required=False)
+@click.option("--all", "every", is_flag=True, help="All committed runs of the lake, in order.")
+@env_option
+def publish(run_id: str | None, every: bool, env: str | None) -> None:
     """Publish RUN_ID from the lake, in place of what is published of it.
+
+    With --all an empty warehouse is built anew from the lake alone.
 
     Example: kedro warehouse publish r20260224T101530Z-3fa9c1
     """
-    from pqrs_kedro.warehouse.connection import open_warehouse
     from pqrs_kedro.warehouse.publish import publish as publish_run
 
-    store = _store(run_id)
+    if (run_id is None) != every:
+        _refuse("give a RUN_ID, or --all")
+    store = _store(run_id, env)
+    wanted = committed_runs(store) if run_id is None else [run_id]
     try:
-        rows = publish_run(store, run_id, open_warehouse(_project()))
+        opened = _opened(env)
+        for one in wanted:
+            rows = publish_run(store, one, opened)
+            if every:
+                click.echo(f"{one:<30} {sum(rows.values()):>10,} rows")
     except RunNotFound as error:
         _refuse(str(error))
-    for name, count in rows.items():
-        click.echo(f"{name:<30} {count:>10,} rows")
+    if not every:
+        for name, count in rows.items():
+            click.echo(f"{name:<30} {count:>10,} rows")
+
+
+@warehouse.command()
+@click.argument("run_id", required=False)
+@env_option
+def verify(run_id: str | None, env: str | None) -> None:
+    """Hold RUN_ID, or all published runs, against the lake: every row of every table.
+
+    Exit code 1 if something differs.
+
+    Example: kedro warehouse verify r20260224T101530Z-3fa9c1
+    """
+    from pqrs_kedro.warehouse.runs import list_runs
+    from pqrs_kedro.warehouse.verify import problems
+
+    store = _store(run_id, env)
+    opened = _opened(env)
+    published = [str(run["run_id"]) for run in list_runs(opened) if run["published_at"]]
+    differing = 0
+    for one in published if run_id is None else [run_id]:
+        found = list(problems(store, opened, one))
+        differing += bool(found)
+        click.echo(f"{one}  {'differs' if found else 'equal'}")
+        for problem in found:
+            click.echo(f"  {problem}")
+    sys.exit(1 if differing else 0)
 
 
 @warehouse.command()
 @click.argument("run_id")
-def drop(run_id: str) -> None:
+@env_option
+def drop(run_id: str, env: str | None) -> None:
     """Drop the tables of RUN_ID; the lake keeps the run, and `meta.etl_runs` its row.
 
     Example: kedro warehouse drop r20260224T101530Z-3fa9c1
     """
-    from pqrs_kedro.warehouse.connection import open_warehouse
     from pqrs_kedro.warehouse.runs import drop as drop_run
 
     _check(run_id)
-    drop_run(open_warehouse(_project()), run_id)
+    drop_run(_opened(env), run_id)
     click.echo(f"dropped {run_id}")
 
 
 @warehouse.command()
-def runs() -> None:
+@env_option
+def runs(env: str | None) -> None:
     """List all runs that the warehouse knows, the latest first."""
-    from pqrs_kedro.warehouse.connection import open_warehouse
     from pqrs_kedro.warehouse.runs import list_runs
 
-    found = list_runs(open_warehouse(_project()))
+    found = list_runs(_opened(env))
     # Plain columns, which no terminal is too narrow for: run ids are there to be copied.
     line = "{:<26} {:<10} {:<9} {:<20} {:>10} {:<25} {:>12}  {}"
     click.echo(
@@ -156,11 +212,26 @@ def _check(run_id: str) -> None:
         _refuse(str(error))
 
 
-def _store(run_id: str) -> Store:
+def _env(env: str | None) -> str | None:
+    return env or os.environ.get("KEDRO_ENV")
+
+
+def _opened(env: str | None, again: bool = False) -> "Warehouse":
+    """The warehouse of an environment."""
+    from pqrs_kedro.run.config_loader import project_globals
+    from pqrs_kedro.run.stores import require_warehouse
+    from pqrs_kedro.warehouse.connection import open_warehouse
+
+    require_warehouse(project_globals(_project(), _env(env)))
+    return open_warehouse(_project(), again=again)
+
+
+def _store(run_id: str | None, env: str | None) -> Store:
     from pqrs_kedro.run.config_loader import project_lake
 
-    _check(run_id)
-    return project_lake(_project(), os.environ.get("KEDRO_ENV"))
+    if run_id is not None:
+        _check(run_id)
+    return project_lake(_project(), _env(env))
 
 
 def _refuse(message: str) -> NoReturn:

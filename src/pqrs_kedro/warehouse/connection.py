@@ -7,7 +7,9 @@ from time import monotonic, sleep
 from typing import Any, Final
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
+from pqrs_kedro.warehouse.access import ETL
 from pqrs_kedro.warehouse.errors import WarehouseError, first_line
 from pqrs_kedro.warehouse.migrate import upgrade
 from pqrs_kedro.warehouse.placement import place
@@ -32,6 +34,38 @@ class Warehouse:
         """
         return _connect(self.url)
 
+    def connect_to_write(self) -> psycopg.Connection[Any]:
+        """A connection whose first transaction has the rights of the loader, `pqrs_etl`.
+
+        What it writes belongs to that role, whoever logs in.
+
+        Raises:
+            WarehouseError: the server cannot be reached, or the user is not granted the role.
+        """
+        connection = _connect(self.url)
+        try:
+            connection.execute(f"SET LOCAL ROLE {ETL}")
+        except psycopg.errors.InsufficientPrivilege:
+            connection.close()
+            raise self.may_not_write() from None
+        return connection
+
+    def may_not_write(self) -> WarehouseError:
+        """What is said to a user who is not granted the loader's role."""
+        user = conninfo_to_dict(self.url).get("user") or "that logs in"
+        return WarehouseError(
+            f"user {user} may not write here: an administrator can GRANT {ETL} to it"
+        )
+
+    def geometry_type(self) -> str:
+        """Type of the column of municipal boundaries: `bytea`, or PostGIS's."""
+        with self.connect() as connection:
+            row = connection.execute(
+                "SELECT format_type(atttypid, atttypmod) FROM pg_attribute "
+                "WHERE attrelid = 'public.dim_geo'::regclass AND attname = 'boundary'"
+            ).fetchone()
+        return str(row[0]) if row else "none"
+
     def connect_for_copy(self) -> Any:
         """An ADBC connection (DB-API), which copies Arrow batches."""
         import adbc_driver_postgresql.dbapi as adbc
@@ -39,13 +73,14 @@ class Warehouse:
         return adbc.connect(self.url)
 
 
-def open_warehouse(project: Path, url: str | None = None) -> Warehouse:
+def open_warehouse(project: Path, url: str | None = None, again: bool = False) -> Warehouse:
     """The warehouse, its server up and its schema at head.
 
     Args:
         project: the project whose embedded server is meant.
         url: another server; null takes PQRS_WAREHOUSE_URL, and the embedded one where that is not
             set.
+        again: see to roles, grants and PostGIS even if the schema is at head.
 
     Raises:
         WarehouseError: there is no server to be had.
@@ -53,7 +88,7 @@ def open_warehouse(project: Path, url: str | None = None) -> Warehouse:
     url = url or os.environ.get(URL_VARIABLE) or _embedded(project)
     warehouse = Warehouse(url)
     with warehouse.connect() as connection:
-        upgrade(connection)
+        upgrade(connection, again)
     return warehouse
 
 

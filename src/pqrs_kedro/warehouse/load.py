@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from pqrs_kedro.contracts.schema import arrow_schema
 from pqrs_kedro.contracts.tables import Table
+from pqrs_kedro.lake.ahead import in_order
 from pqrs_kedro.lake.objects import LakeObject, ObjectChanged, read_object
 from pqrs_kedro.lake.parquet import stored_rows
 from pqrs_kedro.lake.store import Store
@@ -83,7 +84,8 @@ class TableRows:
 
     def _read(self, group: Sequence[LakeObject]) -> pa.Table:
         """The rows of some objects with the warehouse's columns."""
-        rows = pa.concat_tables([self._stored(item) for item in group], promote_options="default")
+        parts = in_order(self._stored, group, self.store.in_flight)
+        rows = pa.concat_tables(parts, promote_options="default")
         columns = []
         for wanted in self._schema:
             if wanted.name in rows.column_names:

@@ -18,6 +18,7 @@ from psycopg import sql
 from pqrs_kedro.contracts.tables import TABLES, Table
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.run.manifest import CommittedRun, read_run
+from pqrs_kedro.warehouse.access import ETL
 from pqrs_kedro.warehouse.connection import Warehouse
 from pqrs_kedro.warehouse.errors import WarehouseError
 from pqrs_kedro.warehouse.load import TableRows
@@ -25,11 +26,13 @@ from pqrs_kedro.warehouse.schema import RUNS_SCHEMA, SERVED
 
 LOGGER = logging.getLogger("pqrs_kedro.warehouse")
 QUALITY: Final = "data_quality"
-# Publishers take turns. The number is arbitrary, and ours.
+# Publishers of different runs take turns. The numbers are arbitrary, and ours.
 _LOCK: Final = 7_177_002
+_RUN_LOCKS: Final = 7_177_003
 # How long readers are waited for.
 PATIENCE_SECONDS: Final = 60
 LOCKED: Final = "55P03"
+_FORBIDDEN: Final = "42501"
 
 Execute = Callable[[sql.Composable], None]
 
@@ -39,7 +42,8 @@ def publish(store: Store, run_id: str, warehouse: Warehouse) -> dict[str, int]:
 
     Raises:
         RunNotFound: the run has no manifest.
-        WarehouseError: an object is not what it was, or readers do not make way.
+        WarehouseError: an object is not what it was, readers do not make way, somebody else is
+            publishing the run, or the user may not.
     """
     run = read_run(store, run_id)
     rows = {name: _rows(store, run, table) for name, table in SERVED.items()}
@@ -51,8 +55,7 @@ def publish(store: Store, run_id: str, warehouse: Warehouse) -> dict[str, int]:
         def execute(statement: sql.Composable) -> None:
             cursor.execute(statement.as_string())
 
-        execute(sql.SQL("SELECT pg_advisory_xact_lock({})").format(_LOCK))
-        cursor.fetchall()
+        _take_turn(cursor, run_id, warehouse)
         for name, part in rows.items():
             _create(execute, name, run_id)
             _load(cursor, name, run_id, part)
@@ -66,6 +69,27 @@ def publish(store: Store, run_id: str, warehouse: Warehouse) -> dict[str, int]:
         connection.commit()
     _report_nul(run_id, rows)
     return {name: part.count for name, part in rows.items()}
+
+
+def _take_turn(cursor: Any, run_id: str, warehouse: Warehouse) -> None:
+    """Act as the loader; be the only publisher of the run, and wait for those of other runs.
+
+    Role and locks are the transaction's: a pooler may give the next one another session.
+    """
+    try:
+        cursor.execute(f"SET LOCAL ROLE {ETL}")
+    except Exception as error:
+        if getattr(error, "sqlstate", None) == _FORBIDDEN:
+            raise warehouse.may_not_write() from None
+        raise
+    number = int.from_bytes(hashlib.sha256(run_id.encode()).digest()[:4], signed=True)
+    cursor.execute(f"SELECT pg_try_advisory_xact_lock({_RUN_LOCKS}, {number})")
+    if not cursor.fetchone()[0]:
+        raise WarehouseError(
+            f"run {run_id} is being published by another process; nothing was changed"
+        )
+    cursor.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
+    cursor.fetchall()
 
 
 def _load(cursor: Any, table: str, run_id: str, rows: TableRows) -> None:
@@ -111,8 +135,8 @@ def _create(execute: Execute, table: str, run_id: str) -> None:
     names = {"draft": _in_runs(_draft(table, run_id)), "parent": sql.Identifier("public", table)}
     execute(
         sql.SQL(
-            "CREATE TABLE {draft} (LIKE {parent} INCLUDING CONSTRAINTS INCLUDING COMMENTS, "
-            "CHECK (run_id = {run}))"
+            "CREATE TABLE {draft} (LIKE {parent} INCLUDING CONSTRAINTS INCLUDING COMMENTS "
+            "INCLUDING INDEXES, CHECK (run_id = {run}))"
         ).format(**names, run=run_id)
     )
     execute(

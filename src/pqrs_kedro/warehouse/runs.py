@@ -48,7 +48,7 @@ def record_started(
     changed = sql.SQL(", ").join(
         sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(name)) for name in row
     )
-    with warehouse.connect() as connection:
+    with warehouse.connect_to_write() as connection:
         connection.execute(
             sql.SQL(
                 "INSERT INTO meta.etl_runs ({}) VALUES ({}) ON CONFLICT (run_id) DO UPDATE SET {}"
@@ -59,7 +59,7 @@ def record_started(
 
 def record_ended(warehouse: Warehouse, run_id: str, status: str, error: str) -> None:
     """Note that a run failed or was aborted, and why; it has no data here."""
-    with warehouse.connect() as connection:
+    with warehouse.connect_to_write() as connection:
         connection.execute(
             "UPDATE meta.etl_runs SET status = %s, finished_at = %s, error = %s "
             "WHERE run_id = %s AND status = 'started'",
@@ -69,7 +69,7 @@ def record_ended(warehouse: Warehouse, run_id: str, status: str, error: str) -> 
 
 def mark_lost(warehouse: Warehouse) -> list[str]:
     """Give begun runs of this machine whose process is gone the status `lost`; their ids."""
-    with warehouse.connect() as connection:
+    with warehouse.connect_to_write() as connection:
         begun = connection.execute(
             "SELECT run_id, process_id, process_started_at FROM meta.etl_runs "
             "WHERE status = 'started' AND host = %s ORDER BY run_id FOR UPDATE",
@@ -97,7 +97,7 @@ def drop(warehouse: Warehouse, run_id: str) -> None:
         WarehouseError: the run is not published, or readers do not make way.
     """
     try:
-        with warehouse.connect() as connection:
+        with warehouse.connect_to_write() as connection:
             _drop(connection, run_id)
     except psycopg.errors.LockNotAvailable:
         raise WarehouseError(held(run_id)) from None

@@ -29,6 +29,8 @@ from pqrs_kedro.contracts.tables import Table as Contract
 from pqrs_kedro.external import ORIGINS, SYNTHETIC
 
 RUNS_SCHEMA: Final = "runs"
+META_SCHEMA: Final = "meta"
+VERSION_TABLE: Final = "schema_version"
 STATUSES: Final = ("started", "completed", "failed", "aborted", "lost")
 _TYPES: Final[dict[str, type[TypeEngine[Any]]]] = {
     "string": Text,
@@ -36,7 +38,7 @@ _TYPES: Final[dict[str, type[TypeEngine[Any]]]] = {
     "float64": Double,
     "bool": Boolean,
     "date": Date,
-    # EWKB; on a server with PostGIS the same bytes could fill a column of its type `geometry`.
+    # EWKB; on a server with PostGIS it becomes its type afterwards (`warehouse.geometry`).
     "geometry": LargeBinary,
 }
 _ORIGIN: Final = "Where the raw lines come from: generated, or imported."

@@ -2,8 +2,7 @@
 
 from alembic import context
 
-from pqrs_kedro.warehouse.migrate import VERSION_TABLE
-from pqrs_kedro.warehouse.schema import metadata
+from pqrs_kedro.warehouse.schema import VERSION_TABLE, metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,0 +1,47 @@
+"""Work on many objects at a time, with results in the order of what was given."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from pqrs_kedro.lake.store import Store
+
+T = TypeVar("T")
+R = TypeVar("R")
+# Of objects that are under way; a single one may be larger.
+_BYTES: Final = 64 << 20
+
+
+def in_order(
+    work: Callable[[T], R],
+    items: Iterable[T],
+    at_once: int,
+    size: Callable[[T], int] = lambda _: 0,
+) -> Iterator[R]:
+    """The result of `work` for each item, a few ahead of what is taken.
+
+    Args:
+        work: what is done to an item, in some thread.
+        items: taken as they are needed.
+        at_once: items that are worked on, or wait to be taken, at the same time.
+        size: bytes that an item holds meanwhile.
+    """
+    with ThreadPoolExecutor(at_once) as pool:
+        running = deque[tuple[Future[R], int]]()
+        held = 0
+        for item in items:
+            coming = size(item)
+            while running and (len(running) >= at_once or held + coming > _BYTES):
+                done, its = running.popleft()
+                yield done.result()
+                held -= its
+            running.append((pool.submit(work, item), coming))
+            held += coming
+        while running:
+            yield running.popleft()[0].result()
+
+
+def read_in_order(store: Store, keys: Iterable[str]) -> Iterator[bytes]:
+    """The content of each object."""
+    return in_order(store.read, keys, store.in_flight, store.size)
