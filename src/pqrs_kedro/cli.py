@@ -25,6 +25,7 @@ from pqrs_kedro.run.calendar_report import FORMATS, write_impact
 from pqrs_kedro.run.config_loader import project_lake, project_parameters
 from pqrs_kedro.run.manifest import RunNotFound, read_run
 from pqrs_kedro.run.stops import Terminated, stop_signals
+from pqrs_kedro.trace.command import trace
 from pqrs_kedro.warehouse.commands import warehouse
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def cli() -> None:
 
 
 cli.add_command(warehouse)
+cli.add_command(trace)
 
 
 @cli.command()

@@ -191,6 +191,21 @@ def read_run(store: Store, run_id: str) -> CommittedRun:
     return CommittedRun(json.loads(store.read(key)), objects, key)
 
 
+def latest_run(store: Store) -> str:
+    """The committed run that ended last.
+
+    Raises:
+        RunNotFound: no run is committed.
+    """
+    manifests = (
+        json.loads(store.read(key)) for key in store.glob("manifests/day=*/run_id=*/manifest.json")
+    )
+    ended = [(manifest["finished_at"], str(manifest["run_id"])) for manifest in manifests]
+    if not ended:
+        raise RunNotFound(f"no run is in the lake {store.location('')}: kedro run makes one")
+    return max(ended)[1]
+
+
 def earlier_run(store: Store, run: CommittedRun) -> CommittedRun | None:
     """The latest other run of the same fingerprint, made with the same library versions.
 
