@@ -17,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -835,6 +835,8 @@ class Observed:
 
     run: Run
     oracle: OracleRun
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """What the run was told beyond conf/base."""
 
     @cached_property
     def requested_pct(self) -> dict[str, float]:
@@ -864,13 +866,16 @@ def _oracle(
 def _observe_run(run: Run, given: Mapping[str, Any]) -> Observed:
     events = read_events(run.lake, run.run_id)
     profile = base_profiles()[given["profile"]]
-    return Observed(run, _oracle(events, given["date_min"], profile, given.get("observe_until")))
+    oracle = _oracle(events, given["date_min"], profile, given.get("observe_until"))
+    return Observed(run, oracle, given)
 
 
 def _observe_stories(run: Run, stop_status: str) -> Observed:
     profile = {"stop_status": stop_status, "types": STORY_TYPES}
     events = curate(run.lake, run.run_id, STORY_TYPES).events
-    return Observed(run, _oracle(events, STORY_DATES["date_min"], profile))
+    profiles = {"stories": {**base_profiles()["documento_v1"], **profile}}
+    given = {**STORY_DATES, "profile": "stories", "profiles": profiles}
+    return Observed(run, _oracle(events, STORY_DATES["date_min"], profile), given)
 
 
 @pytest.fixture(scope="session")
