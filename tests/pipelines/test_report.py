@@ -443,7 +443,7 @@ def test_a_dataset_that_is_not_that_of_the_run_before_is_told(
 
 def test_a_run_without_quarantine_says_so(page: Page) -> None:
     assert "Nada está en cuarentena" in page.html
-    assert "<details" not in page.html
+    assert '<details class="reason"' not in page.html
 
 
 @pytest.fixture(scope="module")
