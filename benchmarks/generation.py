@@ -235,6 +235,8 @@ def run_parameters(task: Task) -> "RunParameters":
         "date_max": (FIRST_DAY + timedelta(days=task.days - 1)).isoformat(),
         "volume_scale": task.volume_scale,
         "workers": task.workers,
+        # The generator itself; the one that works row by row knows no defects.
+        "defects": {"profile": "none"},
     }
     loader = RunConfigLoader(
         PROJECT / "conf", base_env="base", default_run_env="base", runtime_params=given

@@ -17,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 STAGES_AFTER_RAW = ("ingestion", "curation", "metrics", "reporting")
 CHANNELS = ("email", "webform", "chat", "call")
+# Of a working copy: its configuration of defects.
+CLEAN_LINES = "conf/local/parameters_defects.yml"
 
 # In CI the same examples every time; at a desk new ones, and those that failed before.
 hypothesis.settings.register_profile(
@@ -266,12 +268,27 @@ def forked_kedro(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedKed
 
 
 def params(**parameters: object) -> tuple[str, str]:
-    """The `--params` option of a command."""
-    return "--params", ",".join(f"{name}={value}" for name, value in parameters.items())
+    """The `--params` option of a command; what is nested has a dotted name there."""
+    told = _dotted(parameters).items()
+    return "--params", ",".join(f"{name}={value}" for name, value in told)
+
+
+def _dotted(values: Mapping[str, object], path: str = "") -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found |= _dotted(value, f"{path}{name}.")
+        else:
+            found[f"{path}{name}"] = value
+    return found
 
 
 def copy_project(folder: Path) -> Project:
-    """A working copy without data."""
+    """A working copy without data, whose raw lines are clean.
+
+    What is proved of the generator and the pipelines is proved on clean lines; tests of defects say
+    which, and `test_default_run.py` runs what a user gets.
+    """
     folder.mkdir(parents=True)
     for name in ("pyproject.toml", ".telemetry"):
         shutil.copy2(ROOT / name, folder)
@@ -279,6 +296,8 @@ def copy_project(folder: Path) -> Project:
         leave_out = shutil.ignore_patterns("__pycache__", "local")
         shutil.copytree(ROOT / name, folder / name, ignore=leave_out)
     (folder / "conf/local").mkdir()
+    clean = yaml.safe_dump({"defects": {"profile": "none"}})
+    (folder / CLEAN_LINES).write_text(clean, encoding="utf-8")
     return Project(folder)
 
 
@@ -842,6 +861,8 @@ class Observed:
 
     run: Run
     oracle: OracleRun
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """What the run was told beyond conf/base."""
 
     @cached_property
     def requested_pct(self) -> dict[str, float]:
@@ -871,13 +892,16 @@ def _oracle(
 def _observe_run(run: Run, given: Mapping[str, Any]) -> Observed:
     events = read_events(run.lake, run.run_id)
     profile = base_profiles()[given["profile"]]
-    return Observed(run, _oracle(events, given["date_min"], profile, given.get("observe_until")))
+    oracle = _oracle(events, given["date_min"], profile, given.get("observe_until"))
+    return Observed(run, oracle, given)
 
 
 def _observe_stories(run: Run, stop_status: str) -> Observed:
     profile = {"stop_status": stop_status, "types": STORY_TYPES}
     events = curate(run.lake, run.run_id, STORY_TYPES).events
-    return Observed(run, _oracle(events, STORY_DATES["date_min"], profile))
+    profiles = {"stories": {**base_profiles()["documento_v1"], **profile}}
+    given = {**STORY_DATES, "profile": "stories", "profiles": profiles}
+    return Observed(run, _oracle(events, STORY_DATES["date_min"], profile), given)
 
 
 @pytest.fixture(scope="session")

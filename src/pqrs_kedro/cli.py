@@ -30,6 +30,7 @@ from pqrs_kedro.run.manifest import RunNotFound, read_run
 from pqrs_kedro.run.query_command import sql
 from pqrs_kedro.run.stops import Terminated, stop_signals
 from pqrs_kedro.run.stores import require_warehouse
+from pqrs_kedro.trace.command import trace
 from pqrs_kedro.warehouse.commands import warehouse
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ cli.add_command(warehouse)
 cli.add_command(sql)
 for command in COMMANDS:
     lake.add_command(command)
+cli.add_command(trace)
 
 
 @cli.command()

@@ -10,7 +10,7 @@ Percent: TypeAlias = Annotated[float, Field(ge=0, le=100)]
 
 
 class QualityThresholds(Model):
-    """The most that passes, in per cent; what a run makes itself has nothing of it."""
+    """The most that passes without a warning: of dirt in per cent, of silence in business days."""
 
     quarantined_lines_pct: Percent = 0.0
     repaired_lines_pct: Percent = 0.0
@@ -20,3 +20,4 @@ class QualityThresholds(Model):
     quarantined_events_pct: Percent = 0.0
     quarantined_tickets_pct: Percent = 0.0
     unknown_places_pct: Percent = 0.0
+    silent_business_days: int = Field(default=3, ge=0)

@@ -5,7 +5,12 @@ from collections.abc import Callable
 from tests.conftest import ROOT, Project, params
 
 TESTING = ROOT / "docs" / "testing.md"
-GOLDEN = {"seed": 42, "date_max": "2026-01-03", "volume_scale": 0.05}
+GOLDEN = {
+    "seed": 42,
+    "date_max": "2026-01-03",
+    "volume_scale": 0.05,
+    "defects": {"profile": "none"},
+}
 MARK = "<!-- golden run -->"
 
 CHANGED = """the data of the golden run changed. If that is intended, say in CHANGELOG.md what

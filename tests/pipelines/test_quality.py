@@ -2,26 +2,38 @@
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import ibis
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
-from tests.conftest import Observed, Project, Run
+from scipy import stats
+from tests.conftest import DOCUMENTO, CommandRun, Observed, Project, Run
+from tests.oracle.drift import drift, silence
 from tests.oracle.quality import breach_band, quality_values
+from tests.unit.scenarios import base_values, parameters
 
 from pqrs_kedro.contracts.schema import stream_schema
 from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.datasets.raw_line_counts import RawLineCounts
-from pqrs_kedro.pipelines.reporting import lifecycle
+from pqrs_kedro.lake.objects import LakeObject, put
+from pqrs_kedro.lake.parquet import encode_object
+from pqrs_kedro.lake.store import FolderStore
+from pqrs_kedro.pipelines.reporting import lifecycle, quality
 from pqrs_kedro.pipelines.reporting.breach import tolerance_pct
-from pqrs_kedro.pipelines.reporting.checks import Check
+from pqrs_kedro.pipelines.reporting.checks import Check, as_table
+from pqrs_kedro.pipelines.reporting.drift import FALSE_ALARM_RATE, _farthest, _pooled
 from pqrs_kedro.pipelines.reporting.quality import CHECKED_TABLES, check_quality
+from pqrs_kedro.run.quality_gate import describe_checks, refuse_failed_checks
 from pqrs_kedro.run.session import RunFailed
 from pqrs_kedro.warehouse.connection import open_warehouse
 from pqrs_kedro.warehouse.runs import find_run
 
 Name = tuple[str, str]
+DRIFTS = ("volume_drift_pct", "channel_share_drift", "type_share_drift")
 Outcomes = dict[Name, dict[str, Any]]
 
 
@@ -43,8 +55,19 @@ def severity(row: dict[str, Any]) -> str:
 def test_every_check_has_the_value_that_pandas_finds(observed: Observed) -> None:
     run = observed.run
     found = outcomes(run.rows("data_quality"))
-    expected = quality_values(lambda name: run.table(name).to_pandas(), run.raw_objects())
-    assert {name: row["value"] for name, row in found.items()} == expected
+
+    def load(name: str) -> pd.DataFrame:
+        return run.table(name).to_pandas()
+
+    given = parameters(**observed.given)
+    expected = quality_values(load, run.raw_objects()) | silence(
+        load, given, observed.oracle.last_day
+    )
+    values = {name: row["value"] for name, row in found.items() if name[1] not in DRIFTS}
+    assert values == expected
+    for name, wanted in drift(load, given).items():
+        row = found["silver_tickets", name]
+        assert (row["value"], row["threshold"]) == pytest.approx(wanted, abs=1e-5)
 
 
 def test_a_check_passes_exactly_when_its_value_keeps_the_threshold(observed: Observed) -> None:
@@ -70,7 +93,9 @@ def test_hand_made_lines_that_are_there_twice_are_noticed(stories_stopped_by_clo
     found = outcomes(stories_stopped_by_closed.rows("data_quality"))
     events = "silver_status_events"
     lines = ("bronze_pqrs_events", "repeated_pct")
-    assert failures(found) - {lines} <= {n for n in found if n[0] == "gold_run_summary"}
+    # Nor does a handful of tickets have the volume and the shares that their profile expects.
+    warned = {n for n in found if n[0] == "gold_run_summary" or n[1] in DRIFTS}
+    assert failures(found) - {lines} <= warned
     assert found[lines]["result"] == "fail"
     repeated = json.loads(found[events, "rows_from_bronze"]["details_json"])["repeated_lines"]
     assert repeated > 0
@@ -116,7 +141,7 @@ class Broken:
     def check(
         self,
         counts: pa.Table | None = None,
-        quality: dict[str, float] | None = None,
+        told: dict[str, Any] | None = None,
         **queries: str,
     ) -> Outcomes:
         """The outcomes with some tables replaced; a query names its table `t`."""
@@ -124,7 +149,9 @@ class Broken:
         for name, query in queries.items():
             tables[name] = self._connection.sql(f"WITH t AS (SELECT * FROM {name}) {query}")
         raw = self.counts if counts is None else counts
-        return outcomes(check_quality(raw, quality or {}, **tables).to_pylist())
+        # The strictest thresholds, as the tables are clean.
+        given = base_values(**DOCUMENTO | {"quality": {}} | (told or {}))
+        return outcomes(check_quality(raw, given, **tables).to_pylist())
 
     def close(self) -> None:
         self._connection.disconnect()
@@ -422,6 +449,30 @@ BREAKS = [
         {("silver_tickets", "unknown_places_pct")},
         id="a ticket from nowhere",
     ),
+    pytest.param(
+        "silver_tickets",
+        "SELECT * REPLACE (CASE WHEN source_channel = 'chat' THEN 'email' ELSE source_channel END "
+        "AS source_channel) FROM t",
+        {("silver_tickets", "channel_share_drift")},
+        id="chats that became e-mails",
+    ),
+    pytest.param(
+        BRONZE,
+        "SELECT * REPLACE (ts - CASE WHEN source = 'call' THEN INTERVAL 120 DAY ELSE INTERVAL 0 "
+        "DAY END AS ts) FROM t",
+        {(BRONZE, "silent_days_call")},
+        id="calls that ended months ago",
+    ),
+    *(
+        pytest.param(
+            BRONZE,
+            f"SELECT * REPLACE (ts - CASE WHEN source = '{source}' THEN INTERVAL 120 DAY ELSE "
+            "INTERVAL 0 DAY END AS ts) FROM t",
+            {(BRONZE, f"silent_days_{source}")},
+            id=f"{source} fell silent",
+        )
+        for source in ("email", "webform", "chat")
+    ),
 ]
 
 
@@ -446,7 +497,12 @@ def test_every_rule_is_broken_by_some_test(broken: Broken) -> None:
     generic = ("primary_key", "reference_", "every_day_has_its_rows")
     others = {name for name in broken.check() if not name[1].startswith(generic)}
     # A ticket more or less changes nearly everything: it has a test of its own.
-    assert others - tested == {("silver_tickets", "rows_from_bronze"), (STATUS, "bounded_loops")}
+    assert others - tested == {
+        ("silver_tickets", "rows_from_bronze"),
+        ("silver_tickets", "volume_drift_pct"),
+        ("silver_tickets", "type_share_drift"),
+        (STATUS, "bounded_loops"),
+    }
 
 
 @pytest.mark.xdist_group("doc")
@@ -559,6 +615,108 @@ def test_a_raw_line_unaccounted_for_is_noticed(column: str, more: int, broken: B
     ]
 
 
+# Drift
+
+
+@pytest.mark.xdist_group("doc")
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param({"volume_scale": 0.3}, id="a third of what the profile expects"),
+        pytest.param({"volume_scale": 0.05}, id="twice what it expects"),
+    ],
+)
+def test_another_volume_than_that_of_the_profile_is_noticed(
+    told: dict[str, Any], broken: Broken
+) -> None:
+    found = broken.check(told=told)
+    assert failures(found) == {("silver_tickets", "volume_drift_pct")}
+    details = json.loads(found["silver_tickets", "volume_drift_pct"]["details_json"])
+    assert (details["severity"], details["unit"]) == ("warn", "%")
+    missing = abs(details["tickets"] - details["expected"])
+    assert details["failed_rows"] == pytest.approx(missing, abs=0.6)
+    assert len(details["examples"]) == 3
+
+
+@pytest.mark.xdist_group("doc")
+def test_other_shares_of_types_than_those_of_the_profile_are_noticed(broken: Broken) -> None:
+    """The same tickets, of which a profile expects that most are suggestions."""
+    values = base_values()
+    types = values["profiles"]["documento_v1"]["types"]
+    for code, share in (("PETICION", 0.15), ("SUGERENCIA", 0.30)):
+        types[code] = {**types[code], "share": share}
+    found = broken.check(told={"profiles": values["profiles"]})
+    assert failures(found) == {("silver_tickets", "type_share_drift")}
+    details = json.loads(found["silver_tickets", "type_share_drift"]["details_json"])
+    assert {row["pqrs_type"] for row in details["examples"][:2]} == {"PETICION", "SUGERENCIA"}
+    assert sum(details["found"].values()) == details["tickets"]
+    assert details["failed_rows"] > 0
+
+
+@pytest.mark.xdist_group("doc")
+def test_of_imported_lines_no_profile_expects_anything(
+    broken: Broken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert {name for _, name in broken.check()} >= {*DRIFTS}
+    monkeypatch.setattr(quality, "_is_generated", lambda _parameters: False)
+    assert not {name for _, name in broken.check()} & {*DRIFTS}
+
+
+@pytest.mark.xdist_group("doc")
+def test_silence_passes_up_to_its_threshold(broken: Broken) -> None:
+    """From Thursday 8 January to Monday 12, a holiday: one business day, Friday 9."""
+    early = (
+        "SELECT * REPLACE (least(ts, TIMESTAMP '2026-01-08 20:00:00') AS ts) FROM t "
+        "WHERE source <> 'chat'"
+    )
+    for most, result in ((0, "fail"), (1, "pass")):
+        found = broken.check(told={"quality": {"silent_business_days": most}}, **{BRONZE: early})
+        row = found[BRONZE, "silent_days_email"]
+        assert (row["value"], row["threshold"], row["result"]) == (1, most, result)
+        # Of a channel without any event it is not known since when it is silent.
+        never = found[BRONZE, "silent_days_chat"]
+        assert (never["value"], never["result"]) == (None, "pass")
+
+
+@pytest.mark.parametrize(
+    ("means", "k"),
+    [
+        pytest.param([2.0] * 3, 70, id="a handful of tickets"),
+        pytest.param([115.0] * 5, 70, id="a small run"),
+        pytest.param([3500.0] * 7 + [1150.0] * 24, 70, id="a month with a peak"),
+        pytest.param([40.0] * 10, 3, id="days that differ widely"),
+    ],
+)
+def test_the_volume_gives_a_false_alarm_no_more_often_than_stated(
+    means: list[float], k: float
+) -> None:
+    draws = np.random.default_rng(20260101)
+    sums = sum(draws.negative_binomial(k, k / (k + mean), size=300_000) for mean in means)
+    mean, excess = sum(means), sum(one * one for one in means) / k
+    alarms = int((abs(sums - mean) > _farthest(mean, excess)).sum())
+    # 30 are expected at most; more than 60 are so by chance once in a million times.
+    assert alarms <= 60
+    assert alarms < 1.5 * (abs(sums - mean) > 0.9 * _farthest(mean, excess)).sum()
+
+
+@pytest.mark.parametrize("expected", [[20, 50, 60, 70], [25, 200, 300, 475]])
+def test_the_shares_give_a_false_alarm_about_as_often_as_stated(expected: list[float]) -> None:
+    draws = np.random.default_rng(20260102)
+    total = sum(expected)
+    found = draws.multinomial(total, np.array(expected) / total, size=300_000)
+    chi_square = ((found - expected) ** 2 / expected).sum(axis=1)
+    alarms = int((chi_square > stats.chi2.isf(FALSE_ALARM_RATE, 3)).sum())
+    assert 3 <= alarms <= 70
+
+
+def test_rare_groups_are_judged_together() -> None:
+    found = {"a": 9, "b": 8, "c": 30, "d": 53}
+    expected = {"a": 6.0, "b": 15.0, "c": 29.0, "d": 50.0}
+    assert _pooled(found, expected) == [(17, 21.0), (30, 29.0), (53, 50.0)]
+    assert _pooled(found, {"a": 50.0, "b": 40.0, "c": 5.0, "d": 5.0}) == [(91, 50.0), (9, 50.0)]
+    assert _pooled({}, dict.fromkeys("ab", 3.0)) == []
+
+
 # The table
 
 
@@ -582,7 +740,8 @@ def test_a_share_up_to_its_threshold_passes(broken: Broken) -> None:
     share = broken.check(**query)[name]["value"]
     assert share > 0
     for most, result in ((share, "pass"), (share - 1e-6, "fail"), (100, "pass")):
-        row = broken.check(quality={"repaired_lines_pct": most}, **query)[name]
+        told = {"quality": {"repaired_lines_pct": most}}
+        row = broken.check(told=told, **query)[name]
         assert (row["result"], row["threshold"]) == (result, most)
     details = json.loads(row["details_json"])
     assert details["reasons"] == {"byte_order_mark": 1, "nul_in_text": 1}
@@ -605,6 +764,37 @@ def test_a_failing_warning_does_not_stop_a_run(
     assert failures(found) == {("quarantine_raw_lines", "quarantined_pct")}
     lines = sum(path.read_bytes().count(b"\n") for path in run.raw_objects())
     assert found["quarantine_raw_lines", "quarantined_pct"]["value"] == round(100 / lines, 6)
+
+
+def kept(store: FolderStore, name: str, *checks: Check) -> LakeObject:
+    """A table of checks as a run has it in the lake."""
+    rows = as_table(checks)
+    content, logical = encode_object(TABLES["data_quality"], rows)
+    return put(store, f"quality/{name}/part-00000.parquet", content, len(rows), logical)
+
+
+def test_what_warns_is_told_at_the_end_of_a_run(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    good = Check("t", "good", True, 0, 0)
+    dirty = Check("t", "dirty_pct", False, 12.345678, 0.5, {}, "warn", "%")
+    silent = Check("a", "silent", False, 7, 3, {}, "warn", "business days")
+    assert describe_checks(store, [kept(store, "clean", good)]) == {
+        "quality": "1 of 1 checks passed"
+    }
+    objects = [kept(store, "dirty", good, dirty, silent)]
+    refuse_failed_checks(store, objects)
+    assert describe_checks(store, objects) == {
+        "quality": "1 of 3 checks passed, 2 warn",
+        "  warning 1": "a.silent: 7 business days, allowed 3",
+        "  warning 2": "t.dirty_pct: 12.35 %, allowed 0.5",
+    }
+    assert describe_checks(store, []) == {}
+
+
+@pytest.mark.xdist_group("elsewhere")
+def test_a_run_prints_how_many_checks_passed(elsewhere_run: CommandRun) -> None:
+    checks = len(elsewhere_run.run.rows("data_quality"))
+    assert f"quality       {checks} of {checks} checks passed\n" in elsewhere_run.outcome.out
 
 
 @pytest.mark.xdist_group("doc")

@@ -1,25 +1,44 @@
 """The report of a run: its numbers are gold's, and the page is one file that stands alone."""
 
 import copy
+import json
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from tests.conftest import Project, Run
+from tests.conftest import Project, Run, copy_project
+from tests.runs import link_run
 
+from pqrs_kedro.contracts.columns import QUARANTINE_REASONS, REJECTION_REASONS
 from pqrs_kedro.contracts.tables import TABLES
+from pqrs_kedro.domain.readable import readable
 from pqrs_kedro.lake.layout import report_key
 from pqrs_kedro.lake.store import FolderStore
 from pqrs_kedro.report.facts import SOURCES
 from pqrs_kedro.report.page import Accepted, render_page
-from pqrs_kedro.report.spanish import CHECKS, STATUS_NAMES
+from pqrs_kedro.report.quality import Evidence, Example, Reason
+from pqrs_kedro.report.spanish import (
+    CHECKS,
+    NONE,
+    REASONS,
+    SCOPES,
+    SEVERITIES,
+    STATUS_NAMES,
+    UNITS,
+    exact,
+    number,
+)
+from pqrs_kedro.report.spark import sparkline
 from pqrs_kedro.run.acceptance import Criterion
 from pqrs_kedro.run.manifest import RunNotFound, read_run
+from pqrs_kedro.run.repetition import EQUAL_TO_EARLIER, check_repetition
 from pqrs_kedro.run.report import keep_report, report_page
 
 CRITERIA = [
@@ -27,7 +46,7 @@ CRITERIA = [
     Criterion(2, "manifest.json has the counts and paths", False, "an object is missing"),
 ]
 HOSTILE = """<script src="https://evil.example/x.js">alert('$x$')</script>&amp;"""
-ELEMENTS_WITHOUT_END = {"meta", "br", "link", "path", "use", "rect", "img"}
+ELEMENTS_WITHOUT_END = {"meta", "br", "link", "path", "use", "rect", "img", "polyline", "circle"}
 
 
 class Page(HTMLParser):
@@ -200,17 +219,29 @@ def test_the_transition_matrix_is_that_of_gold(page: Page, small_run: Run) -> No
 
 
 def test_every_check_is_shown_with_its_outcome(page: Page, small_run: Run) -> None:
-    checks = small_run.rows("data_quality")
+    run = read_run(FolderStore(small_run.lake), small_run.run_id)
+    repeated = check_repetition(FolderStore(small_run.lake), run)
+    checks = small_run.rows("data_quality") + [check.as_row() for check in repeated]
+    checks.sort(key=lambda check: (check["dataset"], check["check_name"]))
     rows = page.table("Todas las comprobaciones")
     assert [row[0] for row in rows] == [check["dataset"] for check in checks]
     assert {row[2] for row in rows} == {"✔ cumple"}
-    assert [read_number(row[3]) for row in rows] == [check["value"] for check in checks]
+    for row, check in zip(rows, checks, strict=True):
+        for shown, name in ((row[3], "value"), (row[4], "threshold")):
+            assert (None if shown == NONE else read_number(shown)) == check[name]
+        details = json.loads(check["details_json"])
+        assert row[5:] == [UNITS[details["unit"]], SEVERITIES[details["severity"]]]
     assert page.cards["Calidad de datos"][0] == f"{len(checks)} de {len(checks)}"
 
 
 def test_every_check_has_a_spanish_name(small_run: Run) -> None:
     names = {check["check_name"] for check in small_run.rows("data_quality")}
-    assert {name for name in names if not name.startswith("reference_")} == set(CHECKS)
+    named = {name for name in names if not name.startswith(("reference_", "silent_days_"))}
+    assert named | {EQUAL_TO_EARLIER} == set(CHECKS)
+
+
+def test_every_reason_has_a_spanish_name() -> None:
+    assert set(REASONS) == {*QUARANTINE_REASONS, *REJECTION_REASONS}
 
 
 def test_the_run_is_identified(page: Page, small_run: Run) -> None:
@@ -257,7 +288,7 @@ def test_the_page_needs_nothing_but_itself(page: Page) -> None:
 def test_the_page_is_accessible(page: Page) -> None:
     assert ("html", {"lang": "es"}) in page.elements
     svgs = [attributes for tag, attributes in page.elements if tag == "svg"]
-    assert len(svgs) == 8
+    assert sum(svg["class"] != "spark" for svg in svgs) == 8
     assert all(svg["role"] == "img" and svg["aria-label"] for svg in svgs)
     assert sum(tag == "figcaption" for tag, _ in page.elements) == 4
     heads = [attributes for tag, attributes in page.elements if tag == "th"]
@@ -271,7 +302,9 @@ def test_the_page_is_accessible(page: Page) -> None:
 
 
 def test_every_figure_and_table_names_its_source(page: Page) -> None:
-    named = set(re.findall(r"\b(?:gold_\w+|data_quality)\b", page.html))
+    named = set(
+        re.findall(r"\b(?:gold_\w+|data_quality|quarantine_(?:raw|silver)\w*)\b", page.html)
+    )
     assert set(SOURCES) - {"gold_run_summary"} <= named
     assert named <= set(TABLES)
 
@@ -337,6 +370,160 @@ def test_a_run_of_one_day_and_few_tickets_has_a_page(make_project: Callable[[], 
     run = make_project().run(run_id="tiny", date_max="2026-01-01", volume_scale=0.01)
     page = written(run)
     assert read_number(page.cards["Peticiones recibidas"][0]) == len(run.rows("silver_tickets"))
+
+
+# Quality
+
+
+@pytest.mark.xdist_group("doc")
+def test_trends_have_the_values_of_the_runs_that_ended_up_to_this_one(
+    documento_run: Run, documento_snapshot: Run, tmp_path: Path
+) -> None:
+    """Three runs in one lake; the page of the second does not know of the third."""
+    ends = {}
+    for position, (run, name) in enumerate(
+        ((documento_run, "first"), (documento_snapshot, "second"), (documento_run, "third"))
+    ):
+        link_run(run, tmp_path, name)
+        (path,) = tmp_path.glob(f"manifests/day=*/run_id={name}/manifest.json")
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest["finished_at"] = f"2026-02-0{position + 1}T00:00:00+00:00"
+        path.write_text(json.dumps(manifest), encoding="utf-8")
+        ends[name] = run
+    store = FolderStore(tmp_path)
+    page = Page(report_page(store, read_run(store, "second"), []))
+    (head, *rows) = next(r for c, r in page.tables.items() if c.startswith("Valor de cada"))
+    assert [cell.strip() for cell in head[2:]] == ["first", "second"]
+    values = {
+        name: {
+            (row["dataset"], row["check_name"]): row["value"]
+            for row in ends[name].rows("data_quality")
+            if json.loads(row["details_json"])["severity"] == "warn"
+        }
+        for name in ("first", "second")
+    }
+    wanted = [[exact(values[name][key]) for name in values] for key in sorted(values["second"])]
+    assert [row[2:] for row in rows] == wanted
+    assert len(wanted) > 10
+    sparks = [a for tag, a in page.elements if tag == "svg" and a["class"] == "spark"]
+    assert len(sparks) == len(wanted)
+    # The third repeats the first: dataset by dataset they are equal.
+    third = check_repetition(store, read_run(store, "third"))
+    assert {(check.value, check.details["compared_with"]) for check in third} == {(0, "first")}
+    assert all(check.value is None for check in check_repetition(store, read_run(store, "second")))
+
+
+@pytest.mark.xdist_group("doc")
+def test_a_dataset_that_is_not_that_of_the_run_before_is_told(
+    documento_run: Run, tmp_path: Path
+) -> None:
+    for name, ended in (("before", "2026-02-01"), ("after", "2026-02-02")):
+        link_run(documento_run, tmp_path, name)
+        (path,) = tmp_path.glob(f"manifests/day=*/run_id={name}/manifest.json")
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest["finished_at"] = f"{ended}T00:00:00+00:00"
+        path.write_text(json.dumps(manifest), encoding="utf-8")
+    (path,) = tmp_path.glob("manifests/day=*/run_id=after/checksums.json")
+    checksums = json.loads(path.read_text(encoding="utf-8"))
+    item = next(o for o in checksums["objects"] if o["key"].startswith("gold/kpi_sla/"))
+    item["logical_sha256"] = "0" * 64
+    path.write_text(json.dumps(checksums), encoding="utf-8")
+    store = FolderStore(tmp_path)
+    found = {c.dataset: c for c in check_repetition(store, read_run(store, "after"))}
+    assert [name for name, check in found.items() if not check.passed] == ["gold_kpi_sla_daily"]
+    row = found["gold_kpi_sla_daily"].as_row()
+    details = json.loads(row["details_json"])
+    assert (row["result"], row["value"], row["threshold"]) == ("fail", 1, 0)
+    assert (details["severity"], details["failed_rows"]) == ("warn", 1)
+    assert details["compared_with"] == "before"
+    assert details["examples"] == [{"object": item["key"].replace("/run_id=after", "")}]
+    page = Page(report_page(store, read_run(store, "after"), []))
+    assert "gold_kpi_sla_daily</b>: Igual a la corrida anterior" in page.html
+
+
+def test_a_run_without_quarantine_says_so(page: Page) -> None:
+    assert "Nada está en cuarentena" in page.html
+    assert '<details class="reason"' not in page.html
+
+
+@pytest.fixture(scope="module")
+def dirty_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    project = copy_project(tmp_path_factory.mktemp("dirty-report") / "project")
+    given = {"date_max": "2026-01-02", "volume_scale": 0.03, "defects": {"profile": "hostile"}}
+    return project.run(run_id="dirty", **given)
+
+
+@pytest.mark.xdist_group("dirty_report")
+def test_quarantine_is_shown_by_reason_with_the_bytes_of_its_lines(dirty_run: Run) -> None:
+    page = written(dirty_run)
+    lines = dirty_run.rows("quarantine_raw_lines")
+    rejected = dirty_run.rows("quarantine_silver")
+    of_scope = {
+        "line": Counter(row["reason"] for row in lines),
+        "ticket": Counter(row["reason"] for row in rejected if row["scope"] == "ticket"),
+        "event": Counter(row["reason"] for row in rejected if row["scope"] == "event"),
+    }
+    parts = re.split(r"<h3>", page.html)[1:]
+    assert len(parts) == 3
+    shown = 0
+    for part, (scope, counted) in zip(parts, of_scope.items(), strict=True):
+        assert part.startswith(f"{SCOPES[scope]['title']}: {number(sum(counted.values()))}<")
+        found = re.findall(
+            r'<span class="code">(\w+)</span>\s*<span class="count">([\d.]+)</span>', part
+        )
+        assert {code: read_number(count) for code, count in found} == counted
+        examples = re.findall(
+            r'<span class="code">(raw/\S+), línea ([\d.]+)</span>.*?· ([\d.]+) bytes\s*'
+            r"<pre[^>]*>(.*?)</pre>", part, flags=re.DOTALL,
+        )  # fmt: skip
+        assert len(examples) == sum(min(count, 3) for count in counted.values())
+        for where, line_number, size, text in examples:
+            path = dirty_run.lake / where.replace("/events.jsonl", "/run_id=dirty/events.jsonl")
+            line = path.read_bytes().split(b"\n")[int(read_number(line_number)) - 1]
+            assert read_number(size) == len(line)
+            # Of a longer line only the beginning is read.
+            kept = unescape(text)
+            assert readable(line[:4096], 220) == kept
+            assert len(kept) < 1000
+            shown += 1
+    assert shown > 20
+
+
+@pytest.mark.xdist_group("doc")
+def test_lines_in_quarantine_are_never_markup(documento_run: Run) -> None:
+    line = HOSTILE.encode() + b"\x00\x1b[2J\xff\xe2\x80\xae"
+    example = Example(HOSTILE, 3, HOSTILE, line, len(line))
+    evidence = Evidence(quarantine=[Reason("line", "invalid_json", 1, [example])])
+    manifest = documento_run.document("manifest.json")
+    page = Page(render_page(frames(documento_run), manifest, [], evidence))
+    assert "script" not in {tag for tag, _ in page.elements}
+    assert page.html.count("&lt;script") == 3
+    assert "\\x00\\x1b[2J\\xff\\u202e" in page.html
+    assert not set("\x00\x1b\u202e") & set(page.html)
+
+
+@pytest.mark.parametrize(
+    ("values", "threshold", "points"),
+    [
+        pytest.param([0, 5, 10], 0, "4.0,18.0 48.0,11.0 92.0,4.0", id="rising"),
+        pytest.param([1, None, 3], None, "4.0,18.0 92.0,4.0", id="with a gap"),
+        pytest.param([2], 2, "48.0,11.0", id="one run"),
+    ],
+)
+def test_a_sparkline_goes_from_left_to_right(
+    values: list[float | None], threshold: float | None, points: str
+) -> None:
+    svg = sparkline(values, threshold, False, "<nada>")
+    assert f'<polyline points="{points}"/>' in svg
+    assert ('class="limit"' in svg) == (threshold is not None)
+    assert "var(--bad)" in svg
+    assert "&lt;nada&gt;" in svg
+
+
+def test_a_sparkline_of_nothing_is_empty() -> None:
+    svg = sparkline([None, None], None, True, "nada")
+    assert "polyline" not in svg
+    assert svg.endswith("</svg>")
 
 
 # In the lake

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 from pqrs_kedro.domain.calendar import day_number
 from pqrs_kedro.parameters import Profile, RunParameters, parse_parameters
+from pqrs_kedro.parameters_defects import NO_DEFECTS
 from pqrs_kedro.pipelines.synthesis.scenario import build_scenario
 from pqrs_kedro.pipelines.synthesis.tickets import Scenario, TicketBatch, build_batch
 
@@ -23,11 +24,13 @@ def _base() -> dict[str, Any]:
     files = [OmegaConf.load(CONF / f"{name}.yml") for name in FILES]
     merged = OmegaConf.to_container(OmegaConf.merge(*files), resolve=True)
     assert isinstance(merged, dict)
+    # What is proved of the generator is proved on clean lines.
+    merged["defects"]["profile"] = NO_DEFECTS
     return merged  # type: ignore[return-value]
 
 
 def base_values(**top_level: Any) -> dict[str, Any]:
-    """A fresh copy of the values of conf/base, some replaced."""
+    """A fresh copy of the values of conf/base without defects, some replaced."""
     return deepcopy(_base()) | top_level
 
 

@@ -6,12 +6,13 @@ from datetime import date
 from importlib.resources import files
 from typing import Any, Final
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from pqrs_kedro.domain.statuses import STATUS_IDS
 from pqrs_kedro.report import figures, spanish
 from pqrs_kedro.report.facts import Facts, Frames, Mean, collect_facts
+from pqrs_kedro.report.quality import Evidence, quality_section
 
 # The least shade of a cell that has transitions, and what the share adds to it.
 _SHADE: Final = (0.08, 0.62)
@@ -44,7 +45,12 @@ class Cell:
     shade: float
 
 
-def render_page(frames: Frames, manifest: Mapping[str, Any], criteria: Sequence[Accepted]) -> str:
+def render_page(
+    frames: Frames,
+    manifest: Mapping[str, Any],
+    criteria: Sequence[Accepted],
+    evidence: Evidence = Evidence(),  # noqa: B008  (it cannot be changed)
+) -> str:
     """The whole page; equal arguments give equal text."""
     inputs = manifest["inputs"]
     first, last = (date.fromisoformat(inputs[name]) for name in ("date_min", "date_max"))
@@ -55,8 +61,14 @@ def render_page(frames: Frames, manifest: Mapping[str, Any], criteria: Sequence[
         code: item["name"]
         for code, item in sorted(inputs["parameters"]["profile"]["types"].items())
     }
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-                              lstrip_blocks=True)  # fmt: skip
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # A section has its own module and template.
+        loader=FunctionLoader(_resource),
+    )
     environment.filters |= {
         "number": spanish.number,
         "exact": spanish.exact,
@@ -65,7 +77,7 @@ def render_page(frames: Frames, manifest: Mapping[str, Any], criteria: Sequence[
         "date": spanish.long_date,
         "check": spanish.check_title,
     }
-    return environment.from_string(_resource("report.html.j2")).render(
+    return environment.get_template("report.html.j2").render(
         css=Markup(_resource("report.css")),  # noqa: S704  (a file of this package)
         manifest=manifest,
         first=first,
@@ -82,8 +94,8 @@ def render_page(frames: Frames, manifest: Mapping[str, Any], criteria: Sequence[
         statuses=_shown_statuses(facts),
         status_names=spanish.STATUS_NAMES,
         matrix=_matrix(facts),
-        checks=facts.quality.to_dict("records"),
-        failed=facts.failed.to_dict("records"),
+        quality=quality_section(facts.quality, evidence),
+        scopes=spanish.SCOPES,
         volume_figure=figures.volume_figure(facts.volume, spanish.CHANNEL_NAMES),
         backlog_figure=figures.backlog_figure(facts.backlog_without_tail, types),
         sla_figure=figures.sla_figure(facts.types, types),

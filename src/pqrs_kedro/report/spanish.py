@@ -69,14 +69,68 @@ CHECKS: Final = {
     "types_add_up_to_denominator": "Los tickets vencidos por tipo suman el total",
     "breach_rate_at_least": "Tasa de incumplimiento no menor que la banda (%)",
     "breach_rate_at_most": "Tasa de incumplimiento no mayor que la banda (%)",
+    "volume_drift_pct": "Tickets por encima o por debajo de lo que espera el perfil (%)",
+    "channel_share_drift": "Canales en la proporción que espera el perfil (ji cuadrado)",
+    "type_share_drift": "Tipos en la proporción que espera el perfil (ji cuadrado)",
+    "equal_to_earlier_run": "Igual a la corrida anterior con las mismas entradas",
+}
+# Of data quality.
+UNITS: Final = {
+    "rows": "filas",
+    "objects": "objetos",
+    "tickets": "tickets",
+    "%": "%",
+    "chi-square": "ji cuadrado",
+    "business days": "días hábiles",
+}
+SEVERITIES: Final = {"error": "error", "warn": "advertencia"}
+SCOPES: Final = {
+    "line": {
+        "title": "Líneas que no son eventos",
+        "note": "La ingesta no pudo leerlas sin adivinar.",
+        "table": "quarantine_raw_lines",
+    },
+    "ticket": {
+        "title": "Tickets que no se pueden curar",
+        "note": "Sus eventos no forman un ciclo de vida; la línea es la primera que lo muestra.",
+        "table": "quarantine_silver",
+    },
+    "event": {
+        "title": "Eventos que no se curaron",
+        "note": "Los de los tickets anteriores y los que por sí mismos no tienen lugar.",
+        "table": "quarantine_silver",
+    },
+}
+REASONS: Final = {
+    "invalid_utf8": "No es UTF-8",
+    "invalid_json": "No es JSON",
+    "several_objects": "Varios objetos en una línea",
+    "not_an_object": "JSON que no es un objeto",
+    "duplicate_key": "Una clave dos veces",
+    "wrong_type": "Valor de otro tipo",
+    "missing_field": "Falta un campo obligatorio",
+    "unknown_value": "Código desconocido",
+    "invalid_value": "Valor imposible",
+    "conflicting_duplicate": "Repetición que dice otra cosa",
+    "orphan_event": "Evento de un ticket que no se recibió",
+    "before_reception": "Anterior a la recepción del ticket",
+    "no_reception": "Sin recepción",
+    "unknown_pqrs_type": "Tipo de PQRS desconocido",
+    "forbidden_transition": "Transición no permitida",
+    "broken_chain": "Cadena de estados rota",
+    "too_many_loops": "Demasiadas repeticiones",
 }
 _REFERENCE: Final = "reference_"
+_SILENT: Final = "silent_days_"
 
 
 def check_title(name: str) -> str:
     """What a check of data quality asks; its own name if it has no Spanish one."""
     if name.startswith(_REFERENCE):
         return f"Cada {name.removeprefix(_REFERENCE)} existe en su tabla de referencia"
+    if name.startswith(_SILENT):
+        channel = name.removeprefix(_SILENT)
+        return f"Días hábiles desde el último evento de {CHANNEL_NAMES.get(channel, channel)}"
     return CHECKS.get(name, name)
 
 

@@ -232,9 +232,20 @@ def read_run(store: Store, run_id: str) -> CommittedRun:
 
 def committed_runs(store: Store) -> list[str]:
     """The ids of all committed runs, in the order in which they ended."""
-    keys = store.glob("manifests/day=*/run_id=*/manifest.json")
-    found = (json.loads(store.read(key)) for key in keys)
-    return [run["run_id"] for run in sorted(found, key=lambda run: str(run["finished_at"]))]
+    ended = sorted(manifests(store), key=lambda run: (str(run["finished_at"]), run["run_id"]))
+    return [str(run["run_id"]) for run in ended]
+
+
+def latest_run(store: Store) -> str:
+    """The committed run that ended last.
+
+    Raises:
+        RunNotFound: no run is committed.
+    """
+    ended = committed_runs(store)
+    if not ended:
+        raise RunNotFound(f"no run is in the lake {store.location('')}: kedro run makes one")
+    return ended[-1]
 
 
 def earlier_run(store: Store, run: CommittedRun) -> CommittedRun | None:

@@ -13,8 +13,12 @@ from pqrs_kedro.lake.layout import hive_values, report_key
 from pqrs_kedro.lake.objects import ObjectDiffers, put
 from pqrs_kedro.lake.parquet import stored_rows
 from pqrs_kedro.lake.store import Store
+from pqrs_kedro.pipelines.reporting.checks import as_table
 from pqrs_kedro.run.acceptance import Criterion
 from pqrs_kedro.run.manifest import CommittedRun, read_run
+from pqrs_kedro.run.quality_evidence import read_evidence
+from pqrs_kedro.run.quality_gate import QUALITY
+from pqrs_kedro.run.repetition import check_repetition
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,12 +51,16 @@ def keep_report(store: Store, run_id: str, criteria: Sequence[Criterion]) -> str
 def report_page(store: Store, run: CommittedRun, criteria: Sequence[Criterion]) -> str:
     """The report of a run, as HTML."""
     # Matplotlib and pandas take a second to import; a run that makes no report need not wait.
+    import pandas as pd
+
     from pqrs_kedro.report.facts import SOURCES
     from pqrs_kedro.report.page import Accepted, render_page
 
     frames = {name: _frame(store, run, TABLES[name]) for name in SOURCES}
+    repeated = as_table(check_repetition(store, run)).to_pandas()
+    frames[QUALITY] = pd.concat([frames[QUALITY], repeated], ignore_index=True)
     accepted = [Accepted(item.number, item.holds, item.finding) for item in criteria]
-    return render_page(frames, run.manifest, accepted)
+    return render_page(frames, run.manifest, accepted, read_evidence(store, run))
 
 
 def _frame(store: Store, run: CommittedRun, table: Table) -> "pd.DataFrame":

@@ -26,7 +26,7 @@ from pqrs_kedro.run.inspection import Inspection, inspect_lines
 from pqrs_kedro.run.manifest import find_manifest, refuse_purged
 from pqrs_kedro.run.objects_of_run import retain_run
 from pqrs_kedro.run.progress import Display
-from pqrs_kedro.run.quality_gate import QUALITY, refuse_failed_checks
+from pqrs_kedro.run.quality_gate import QUALITY, describe_checks, refuse_failed_checks
 from pqrs_kedro.run.recorder import RunRecorder
 from pqrs_kedro.run.report import keep_report
 from pqrs_kedro.run.stops import Terminated, stop_signals
@@ -217,7 +217,8 @@ class RunSession(KedroSession):
         self, recorder: RunRecorder, store: Store, display: Display, began: float
     ) -> list[Criterion]:
         outputs = recorder.outputs()
-        where = {"lake": store.location("")}
+        checked = outputs.by_dataset.get(QUALITY, ())
+        where = {**describe_checks(store, checked), "lake": store.location("")}
         criteria: list[Criterion] = []
         # What the engine holds is not needed any more; the self-check has a process of its own.
         ENGINE.close()

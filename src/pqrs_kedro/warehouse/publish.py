@@ -18,6 +18,7 @@ from psycopg import sql
 from pqrs_kedro.contracts.tables import TABLES, Table
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.run.manifest import CommittedRun, read_run
+from pqrs_kedro.run.repetition import check_repetition
 from pqrs_kedro.warehouse.access import ETL
 from pqrs_kedro.warehouse.connection import Warehouse
 from pqrs_kedro.warehouse.errors import WarehouseError
@@ -243,6 +244,8 @@ def _meta_statements(store: Store, run: CommittedRun) -> Iterator[sql.Composable
     # None for a run that was made without checks.
     for row in _rows(store, run, TABLES[QUALITY]).reader().read_all().to_pylist():
         yield _insert(QUALITY, {"run_id": run.run_id, **row})
+    for check in check_repetition(store, run):
+        yield _insert(QUALITY, {"run_id": run.run_id, **check.as_row()})
 
 
 def forget_statements(run_id: str) -> Iterator[sql.Composable]:

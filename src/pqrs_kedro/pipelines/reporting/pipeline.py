@@ -19,7 +19,7 @@ def create_pipeline() -> Pipeline:
             node(
                 check_quality,
                 {
-                    "quality": "params:quality",
+                    "parameters": "parameters",
                     **{name: name for name in ("raw_line_counts", *CHECKED_TABLES)},
                 },
                 "data_quality",

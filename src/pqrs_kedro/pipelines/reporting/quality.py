@@ -6,11 +6,13 @@ import ibis
 import pyarrow as pa
 
 from pqrs_kedro.contracts.tables import TABLES
-from pqrs_kedro.parameters_quality import QualityThresholds
+from pqrs_kedro.parameters import parse_parameters
 from pqrs_kedro.pipelines.reporting.breach import check_breach_rate
 from pqrs_kedro.pipelines.reporting.checks import as_table
 from pqrs_kedro.pipelines.reporting.conservation import check_conservation, find_first_lines
 from pqrs_kedro.pipelines.reporting.dirt import check_dirt
+from pqrs_kedro.pipelines.reporting.drift import check_drift
+from pqrs_kedro.pipelines.reporting.freshness import check_freshness
 from pqrs_kedro.pipelines.reporting.keys import (
     check_days,
     check_keys,
@@ -27,21 +29,23 @@ CHECKED_TABLES = tuple(
 
 
 def check_quality(
-    raw_line_counts: pa.Table, quality: dict[str, Any], **tables: ibis.Table
+    raw_line_counts: pa.Table, parameters: dict[str, Any], **tables: ibis.Table
 ) -> pa.Table:
     """data_quality: one row per dataset and check, from all tables of a run.
 
     Checks include: conservation from raw lines to gold sums; primary and foreign keys; the rules of
     single rows; dense days; the status machine; the breach rate in its band; how much was repaired,
-    repeated and rejected. A check that fails stops nothing here (`run.quality_gate` does).
-    Everything is counted in whole numbers, so the table is the same for equal data.
+    repeated and rejected; no source silent; volume and shares as the profile expects. A check that
+    fails stops nothing here (`run.quality_gate` does). Everything is counted in whole numbers, or
+    rounded, so the table is the same for equal data.
 
     Args:
         raw_line_counts: lines and blank lines of each raw object.
-        quality: the thresholds of `QualityThresholds`.
+        parameters: all parameters of the run.
         tables: the tables of `CHECKED_TABLES`, by name.
     """
-    measures, most = measure(tables), QualityThresholds.model_validate(quality)
+    typed = parse_parameters(parameters)
+    measures, most = measure(tables), typed.quality
     first_lines = find_first_lines(tables["bronze_pqrs_events"]).cache()
     return as_table(
         [
@@ -53,5 +57,13 @@ def check_quality(
             *check_days(measures),
             *check_lifecycle(tables, measures),
             *check_breach_rate(tables["gold_run_summary"]),
+            *check_freshness(tables, typed.date_max, most.silent_business_days),
+            # Of lines that were imported a profile expects nothing.
+            *(check_drift(tables["silver_tickets"], typed) if _is_generated(parameters) else ()),
         ]
     )
+
+
+def _is_generated(parameters: dict[str, Any]) -> bool:
+    """Whether the run's lines were made from its profile, and not taken from outside."""
+    return parameters.get("external") is None

@@ -1,0 +1,71 @@
+"""`kedro trace`: the story of one ticket on the screen."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from kedro.framework.cli.utils import env_option
+from kedro.framework.startup import bootstrap_project
+from kedro.io.core import DatasetError
+from kedro.utils import find_kedro_project
+from rich.console import Console
+
+from pqrs_kedro.lake.objects import ObjectChanged
+from pqrs_kedro.parameters import InvalidInput, check_run_id
+from pqrs_kedro.run.config_loader import project_lake
+from pqrs_kedro.run.manifest import RunNotFound, latest_run, read_run
+
+
+@click.command()
+@click.argument("ticket", metavar="TICKET_ID")
+@click.option(
+    "--run", "run_id", metavar="RUN_ID", help="The run; default: the one that ended last."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the story as one JSON object.")
+@click.option("--whole-lines", is_flag=True, help="Show raw lines in full, however long they are.")
+@env_option
+def trace(
+    ticket: str, run_id: str | None, as_json: bool, whole_lines: bool, env: str | None
+) -> None:
+    """Tell the story of TICKET_ID, or of a radicado, from its raw lines to the KPIs.
+
+    Its events with the raw line behind each, what was repaired, repeated and rejected, the due day
+    of each SLA cycle counted day by day, and the gold cells that it is counted in. Everything is
+    read from the lake. Exit code 1 if no line of the run names the ticket, 2 if ticket or run
+    cannot be.
+
+    Example: kedro trace 20261000000012 --run r20260224T101530Z-3fa9c1
+    """
+    from pqrs_kedro.run.engine import ENGINE
+    from pqrs_kedro.trace.story import TicketNotFound, check_ticket, tell_story
+    from pqrs_kedro.trace.text import story_lines
+
+    try:
+        check_ticket(ticket)
+        if run_id is not None:
+            check_run_id(run_id)
+        project = Path(find_kedro_project(Path.cwd()) or Path.cwd())
+        bootstrap_project(project)
+        store = project_lake(project, env or os.environ.get("KEDRO_ENV"))
+        run = read_run(store, run_id or latest_run(store))
+        with Console(stderr=True).status(f"reading run {run.run_id} ..."):
+            story = tell_story(store, run, ticket)
+    except (InvalidInput, RunNotFound, DatasetError) as error:
+        _end(str(error), 2)
+    except (TicketNotFound, ObjectChanged) as error:
+        _end(str(error), 1)
+    finally:
+        ENGINE.close()
+    if as_json:
+        click.echo(json.dumps(story.as_json(), ensure_ascii=False, indent=1))
+    else:
+        for line in story_lines(story, whole_lines):
+            click.echo(line)
+
+
+def _end(message: str, code: int) -> NoReturn:
+    click.echo(f"Error: {message}", err=True)
+    sys.exit(code)
