@@ -29,6 +29,7 @@ from pqrs_kedro.parameters_law import (
     windows_in_order,
 )
 from pqrs_kedro.parameters_quality import QualityThresholds
+from pqrs_kedro.parameters_response import ResponseLevel, check_one_way
 
 RUN_ID_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 RUN_ID_RULE = "1 to 64 characters, letters, digits, '-' or '_', beginning with a letter"
@@ -284,7 +285,8 @@ class RunParameters(Model):
     date_max: date
     observe_until: date | None = None
     profile: str
-    breach_rate: Annotated[float, Field(ge=BREACH_RATES[0], le=BREACH_RATES[1])]
+    breach_rate: Annotated[float, Field(ge=BREACH_RATES[0], le=BREACH_RATES[1])] | None
+    response: ResponseLevel = ResponseLevel()
     volume_scale: Annotated[float, Field(gt=0, le=100)]
     profiles: dict[str, Profile]
     calendar: CalendarLaw = CalendarLaw()
@@ -318,6 +320,7 @@ class RunParameters(Model):
             )
         if self.run_id is not None:
             check_run_id(self.run_id)
+        check_one_way(self.breach_rate, self.response)
         return self
 
     @property
@@ -337,6 +340,7 @@ class RunParameters(Model):
         return {
             "profile": self.chosen_profile.model_dump(mode="json"),
             "breach_rate": self.breach_rate,
+            "response": self.response.model_dump(mode="json"),
             "volume_scale": self.volume_scale,
             "observe_until": self.observe_until and self.observe_until.isoformat(),
             # What the polygons are, not the file they lie in.

@@ -60,7 +60,7 @@ class Breach:
     breached: int
     due: int
     rate_pct: float | None
-    requested_pct: float
+    requested_pct: float | None
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,8 @@ def _total(summary: pd.DataFrame, measure: str) -> "pd.Series[Any]":
 def _breach(summary: pd.DataFrame) -> Breach:
     total = _total(summary, "breach_rate")
     breached, due = int(total["numerator"]), int(total["denominator"])
-    return Breach(breached, due, percentage(breached, due), float(total["requested_pct"]))
+    requested = None if pd.isna(total["requested_pct"]) else float(total["requested_pct"])
+    return Breach(breached, due, percentage(breached, due), requested)
 
 
 def percentage(part: int, whole: int) -> float | None:

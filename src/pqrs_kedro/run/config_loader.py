@@ -13,6 +13,7 @@ from kedro.config import OmegaConfigLoader
 
 from pqrs_kedro.lake.store import Store, open_store
 from pqrs_kedro.parameters import RunParameters, check_run_id, parse_parameters
+from pqrs_kedro.parameters_response import with_given_way
 from pqrs_kedro.run.profile_file import with_profile_file
 
 RUN_ID_VARIABLE = "PQRS_RUN_ID"
@@ -24,7 +25,8 @@ class RunConfigLoader(OmegaConfigLoader):
     """Kedro's loader, with `run_id` among the runtime parameters always.
 
     A `profile` that is the path of a file is put among the `profiles`, for whoever asks: nodes, the
-    session, and tools all see the same parameters.
+    session, and tools all see the same parameters. A given `response.median_scale` takes the place
+    of the configured `breach_rate`, and the other way round.
     """
 
     def __init__(
@@ -44,7 +46,8 @@ class RunConfigLoader(OmegaConfigLoader):
         found: dict[str, Any] = super().__getitem__(key)
         if key != "parameters":
             return found
-        return with_profile_file(found, Path(self.conf_source).parent)
+        chosen = with_given_way(found, self.runtime_params)
+        return with_profile_file(chosen, Path(self.conf_source).parent)
 
 
 def project_lake(project: Path, env: str | None = None) -> Store:

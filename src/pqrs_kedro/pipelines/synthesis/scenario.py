@@ -2,7 +2,11 @@
 
 from pqrs_kedro.parameters import Profile, RunParameters
 from pqrs_kedro.pipelines.synthesis.arrivals import ArrivalModel, plan_arrivals
-from pqrs_kedro.pipelines.synthesis.calibration import calibrate_median
+from pqrs_kedro.pipelines.synthesis.calibration import (
+    calibrate_median,
+    predict_breach_rate,
+    scaled_median,
+)
 from pqrs_kedro.pipelines.synthesis.paths import withdrawal_shares
 from pqrs_kedro.pipelines.synthesis.tickets import Scenario
 
@@ -13,7 +17,7 @@ def build_scenario(parameters: RunParameters) -> Scenario:
     profile = parameters.chosen_profile
     model = ArrivalModel(profile, calendar, parameters.seed, parameters.volume_scale)
     never_late, extension = _shares(profile)
-    median = calibrate_median(profile.response, parameters.breach_rate, never_late)
+    median = _median(parameters, never_late)
     return Scenario(
         seed=parameters.seed,
         profile=profile,
@@ -24,6 +28,24 @@ def build_scenario(parameters: RunParameters) -> Scenario:
         extension_probability=extension,
         defect_rates=tuple(parameters.defects.chosen_rates.items()),
     )
+
+
+def predicted_breach_rate(parameters: RunParameters) -> float:
+    """The breach rate that the law of the response ratio gives, in total and for every type."""
+    never_late, _ = _shares(parameters.chosen_profile)
+    law = parameters.chosen_profile.response
+    return predict_breach_rate(law, _median(parameters, never_late), never_late)
+
+
+def _median(parameters: RunParameters, never_late_share: float) -> float:
+    """The median of the response ratio: the baseline's, scaled, or what the breach rate needs."""
+    if parameters.breach_rate is not None:
+        law = parameters.chosen_profile.response
+        return calibrate_median(law, parameters.breach_rate, never_late_share)
+    scale = parameters.response.median_scale
+    if scale is None:
+        raise ValueError("neither breach_rate nor response.median_scale")
+    return scaled_median(scale)
 
 
 def _shares(profile: Profile) -> tuple[float, float]:
