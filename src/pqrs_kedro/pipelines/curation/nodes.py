@@ -212,7 +212,7 @@ def curate_tickets(
         _last(ordered_events, CLASSIFIED, ["pqrs_type", "priority"]),
         _last(ordered_events, RESPONDED, ["resolution_code", "cited_external_id"]),
         _first_responses(silver_messages),
-        _last_cycles(silver_sla_cycles, observation),
+        last_cycles(silver_sla_cycles, observation),
     ):
         tickets = tickets.left_join(part, "ticket_id").drop("ticket_id_right")
     closed = tickets.current_status.isin(CLOSED_STATUSES)
@@ -263,7 +263,7 @@ def _first_responses(messages: ibis.Table) -> ibis.Table:
     return human.group_by("ticket_id").aggregate(first_response_at=human.ts.min())
 
 
-def _last_cycles(cycles: ibis.Table, observation: ibis.Table) -> ibis.Table:
+def last_cycles(cycles: ibis.Table, observation: ibis.Table) -> ibis.Table:
     """Due instant and breach of each ticket's last cycle, and how many cycles it has."""
     latest_first = ibis.window(group_by="ticket_id", order_by=ibis.desc("cycle_number"))
     ranked = cycles.mutate(_rank=ibis.row_number().over(latest_first))
