@@ -81,7 +81,10 @@ class _TrialTables:
         tickets = self._table("tickets", facts.left_join(last, "ticket_id").drop("ticket_id_right"))
         first = self.parameters.date_min.isoformat()
         days = self._table("days", list_days(events, events, business_days, first, until))
-        statuses = events.filter(events.event_type == "STATUS")
+        # Of silver_status_events, which says nothing of a type.
+        statuses = events.filter(events.event_type == "STATUS").select(
+            "ticket_id", "ts", "status_to"
+        )
         backlog = self._table("backlog", count_backlog(tickets, statuses, days, types))
         return MeasuredTables(tickets, cycles, backlog)
 
