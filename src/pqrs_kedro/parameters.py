@@ -43,14 +43,14 @@ class InvalidInput(ValueError):
     """Input that is refused before anything is written; the message is one line for a person."""
 
 
-def check_run_id(run_id: object) -> str:
-    """The run id if it may become part of a path and of a table name.
+def check_run_id(run_id: object, name: str = "run_id") -> str:
+    """The id of a run, or of a sweep, if it may become part of a path and of a table name.
 
     Raises:
         InvalidInput: it is no text of the allowed form.
     """
     if not isinstance(run_id, str) or not RUN_ID_PATTERN.fullmatch(run_id):
-        raise InvalidInput(f"run_id: {run_id!r} is not allowed; use {RUN_ID_RULE}")
+        raise InvalidInput(f"{name}: {run_id!r} is not allowed; use {RUN_ID_RULE}")
     return run_id
 
 
@@ -363,7 +363,7 @@ def parse_parameters(values: dict[str, Any]) -> RunParameters:
     try:
         return RunParameters.model_validate(values)
     except ValidationError as error:
-        raise InvalidInput(_first_problem(error, RunParameters)) from None
+        raise InvalidInput(first_problem(error, RunParameters)) from None
 
 
 def parse_profile(values: object) -> Profile:
@@ -378,10 +378,11 @@ def parse_profile(values: object) -> Profile:
     try:
         return Profile.model_validate(values)
     except ValidationError as error:
-        raise InvalidInput(_first_problem(error, Profile)) from None
+        raise InvalidInput(first_problem(error, Profile)) from None
 
 
-def _first_problem(error: ValidationError, root: type[Model]) -> str:
+def first_problem(error: ValidationError, root: type[Model]) -> str:
+    """The first problem of values that a model refuses, as one line with its path."""
     problems = error.errors()
     # A misspelt name is missing under its right one too: the misspelling says more.
     unknown = (problem for problem in problems if problem["type"] == "extra_forbidden")

@@ -17,6 +17,8 @@ from pqrs_kedro.parameters_response import with_given_way
 from pqrs_kedro.run.profile_file import with_profile_file
 
 RUN_ID_VARIABLE = "PQRS_RUN_ID"
+# A nested parameter changes alone: `--params engine.threads=1` keeps the memory limit.
+MERGE_STRATEGY = {"parameters": "soft", "globals": "soft"}
 # No run has this id: a new one always has a time or is given by name.
 NO_RUN = "no-run-yet"
 
@@ -64,8 +66,24 @@ def project_parameters(project: Path, env: str | None = None) -> RunParameters:
     return parse_parameters(dict(_loader(project, env)["parameters"]) | {"run_id": None})
 
 
-def _loader(project: Path, env: str | None) -> RunConfigLoader:
-    return RunConfigLoader(project / "conf", env, base_env="base", default_run_env="local")
+def configured_values(project: Path, env: str | None, given: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a run as plain values: those configured, and what it is told beside them.
+
+    Raises:
+        InvalidInput: the file of a profile cannot be used.
+    """
+    return dict(_loader(project, env, given)["parameters"]) | {"run_id": None}
+
+
+def _loader(project: Path, env: str | None, given: dict[str, Any] | None = None) -> RunConfigLoader:
+    return RunConfigLoader(
+        project / "conf",
+        env,
+        given,
+        base_env="base",
+        default_run_env="local",
+        merge_strategy=MERGE_STRATEGY,
+    )
 
 
 def _default_run_id(project: Path, env: str | None) -> str:
