@@ -25,6 +25,7 @@ from pqrs_kedro.run.calendar_report import FORMATS, write_impact
 from pqrs_kedro.run.config_loader import project_lake, project_parameters
 from pqrs_kedro.run.manifest import RunNotFound, read_run
 from pqrs_kedro.run.stops import Terminated, stop_signals
+from pqrs_kedro.sweep.commands import sweep
 from pqrs_kedro.warehouse.commands import warehouse
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def cli() -> None:
     """Commands of pqrs_kedro."""
 
 
+cli.add_command(sweep)
 cli.add_command(warehouse)
 
 

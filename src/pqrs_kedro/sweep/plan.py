@@ -4,6 +4,7 @@ A plan holds nothing but values of parameters, by the path that `--params` would
 many trials are made of them.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -148,7 +149,12 @@ def read_plan(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         known = ", ".join(SweepPlan.model_fields)
         raise InvalidInput(f"{file}: must be a mapping; its keys: {known}")
-    return content
+    return _plain(content)
+
+
+def _plain(content: Any) -> Any:
+    """Content with dates as text, as JSON has them."""
+    return json.loads(json.dumps(content, default=str))
 
 
 def grid_option(text: str) -> tuple[str, list[Any]]:
@@ -161,6 +167,6 @@ def grid_option(text: str) -> tuple[str, list[Any]]:
     if not path or not equals or not values:
         raise InvalidInput(f"--grid: {text!r} is not of the form name=a,b,c")
     try:
-        return path, [yaml.safe_load(value) for value in values.split(",")]
+        return path, _plain([yaml.safe_load(value) for value in values.split(",")])
     except yaml.YAMLError:
         raise InvalidInput(f"--grid: {path}: {values!r} are no values") from None
