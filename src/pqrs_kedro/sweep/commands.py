@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pqrs_kedro.sweep.record import SweepFolder, SweepInputs
 
 _RUN = "run"
+_WIDTH = 160
 
 
 class _RunByDefault(click.Group):
@@ -76,8 +77,14 @@ def sweep() -> None:
 @click.option(
     "--resume", "resumed", metavar="SWEEP_ID", help="Go on with a sweep that was stopped."
 )
-@click.option("--params", type=click.UNPROCESSED, default="", help="Parameters of all trials, as of kedro run: name=value,...",
-              callback=_split_params)  # fmt: skip
+@click.option(
+    "--params",
+    type=click.UNPROCESSED,
+    default="",
+    callback=_split_params,
+    metavar="NAME=VALUE,...",
+    help="Parameters of all trials, as kedro run takes them.",
+)
 @env_option
 def run(
     file: Path | None, grid: tuple[str, ...], seeds: int | None, jobs: int | None, full: bool,
@@ -289,7 +296,7 @@ def _print_points(folder: "SweepFolder") -> None:
         cells = [
             _shown(point.total(name), digits) if (name, "total", "total") in point.of else "-"
             for name, digits in (
-                (summary.BREACH_RATE, 3), (measures.LATE_DAYS, 2), (measures.BACKLOG_MEAN, 0)
+                ("breach_rate", 3), (measures.LATE_DAYS, 2), (measures.BACKLOG_MEAN, 0)
             )
         ]  # fmt: skip
         table.add_row(*(str(value) for value in point.swept.values()), str(point.seeds), *cells)
@@ -326,7 +333,7 @@ def _shown(interval: "Interval", decimals: int) -> str:
 def _table(*titles: str) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for title in titles:
-        table.add_column(title)
+        table.add_column(title, no_wrap=True)
     return table
 
 
@@ -359,4 +366,5 @@ def _refuse(message: str) -> NoReturn:
 
 
 def _console() -> Console:
-    return Console(highlight=False, soft_wrap=True)
+    # A table that is cut at 80 columns says nothing.
+    return Console(highlight=False, soft_wrap=True, width=_WIDTH)

@@ -132,8 +132,8 @@ def changed_values(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
             raise InvalidInput(f"{path}: cannot be swept; {NOT_SWEPT[steps[0]]}")
         _inside(values, parents)[last] = deepcopy(value)
         _inside(given, parents, make=True)[last] = value
-    for steps in {tuple(_steps(values, path)[:-1]) for path in changes}:
-        _give_the_rest(values, _inside(given, list(steps), make=True), steps)
+    for origin in {tuple(_steps(values, path)[:-1]) for path in changes}:
+        _give_the_rest(values, _inside(given, [*origin], make=True), origin)
     return with_given_way(values, given)
 
 

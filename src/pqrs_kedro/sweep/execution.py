@@ -116,7 +116,8 @@ class AsRuns:
     def _run(self, trial: Trial, run_id: str) -> None:
         values = changed_values(self._base, trial.point.changes)
         given = values | {"seed": trial.seed, "run_id": run_id}
-        with RunSession.create(self._project, env=self._env, runtime_params=given) as session:
+        session = RunSession.create(self._project, env=self._env, runtime_params=given)
+        with session:
             session.run(runner=SequentialRunner())
 
     def __exit__(self, *_: object) -> None:

@@ -38,12 +38,11 @@ def summarise_points(rows: pd.DataFrame, plan: SweepPlan) -> list[PointSummary]:
     """The swept combinations, in their order; a number that no trial has is left out."""
     response = rows[rows["setting"] == RESPONSE]
     return [
-        _summarise(int(number), of_point, plan)
-        for number, of_point in response.groupby("point_number", sort=True)
+        _summarise(of_point, plan) for _, of_point in response.groupby("point_number", sort=True)
     ]
 
 
-def _summarise(number: int, rows: pd.DataFrame, plan: SweepPlan) -> PointSummary:
+def _summarise(rows: pd.DataFrame, plan: SweepPlan) -> PointSummary:
     changes = json.loads(rows["parameters_json"].iloc[0])
     known = rows[rows["value"].notna()]
     keys = ["measure", "dimension", "group_id"]
@@ -52,6 +51,7 @@ def _summarise(number: int, rows: pd.DataFrame, plan: SweepPlan) -> PointSummary
         for key, values in known.groupby(keys)["value"]
     }
     swept = {path: changes[path] for path in plan.swept}
+    number = int(rows["point_number"].iloc[0])
     return PointSummary(number, swept, rows["seed"].nunique(), intervals)
 
 

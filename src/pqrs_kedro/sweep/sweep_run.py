@@ -54,6 +54,7 @@ class SweepRun:
     objects: list[LakeObject] = field(default_factory=list)
     rows: dict[int, pa.Table] = field(default_factory=dict)
     """Rows of the trials that are done, by number."""
+    calibration: list[dict[str, Any]] = field(default_factory=list)
 
     def execute(self) -> dict[str, Any]:
         """All trials, tables and the page; returns the manifest."""
@@ -66,7 +67,8 @@ class SweepRun:
                 trials += self._calibrate(executor, len(points), len(trials))
         from pqrs_kedro.sweep.page import sweep_page
 
-        self.folder.put_page(sweep_page(self.folder, self.inputs, self.objects))
+        page = sweep_page(self.folder.sweep_id, self.inputs, self._frame(), self.calibration)
+        self.folder.put_page(page)
         runs = [trial_run_id(self.folder.sweep_id, trial.number) for trial in trials]
         return self.folder.commit(
             self.inputs, self.objects, runs if plan.full else [], datetime.now(UTC)
@@ -111,6 +113,7 @@ class SweepRun:
         self._run(executor, further)
         table = solve.calibration_table(self._frame(), curve, roots, calibrate, checked)
         self.objects.append(self.folder.put_rows(CALIBRATION, 0, table))
+        self.calibration = table.to_pylist()
         return further
 
     def _frame(self) -> Any:
