@@ -9,7 +9,7 @@ from tests.unit.scenarios import PROFILES, base_values, parameters, scenario
 
 from pqrs_kedro.parameters import InvalidInput, parse_parameters
 from pqrs_kedro.parameters_response import with_given_way
-from pqrs_kedro.pipelines.synthesis.scenario import predicted_breach_rate
+from pqrs_kedro.pipelines.synthesis.scenario import breach_rate_by_scale
 
 
 def at_scale(scale: float, **top_level: Any) -> dict[str, Any]:
@@ -75,12 +75,9 @@ def scenario_at(scale: float):
 @pytest.mark.parametrize("rate", [0.02, 0.07, 0.095, 0.12, 0.4])
 def test_the_prediction_is_the_inverse_of_the_calibration(name: str, rate: float):
     """The scale that has the calibrated median is predicted to give the rate that was asked for."""
-    median = scenario(profile=name, breach_rate=rate).median_by_type[0]
-    predicted = predicted_breach_rate(parse_parameters(at_scale(median / 0.536, profile=name)))
-    assert predicted == pytest.approx(rate, abs=1e-6)
-    assert predicted_breach_rate(parameters(profile=name, breach_rate=rate)) == pytest.approx(
-        rate, abs=1e-6
-    )
+    run = scenario(profile=name, breach_rate=rate)
+    predict = breach_rate_by_scale(run.profile)
+    assert predict(run.median_by_type[0] / 0.536) == pytest.approx(rate, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -88,10 +85,9 @@ def test_the_prediction_is_the_tail_of_the_law_in_scipys_terms(name: str):
     """P(x > 1) of a lognormal of which half the draws in (1, 1.25] hurry, over who can be late."""
     profile = parameters(profile=name).chosen_profile
     never_late = never_late_share(profile.stop_status, 0.06, 0.01)
-    drawn = stats.lognorm(s=0.55, scale=round(1.1 * 0.536, 6))
+    drawn = stats.lognorm(s=0.55, scale=1.1 * 0.536)
     tail = 0.5 * drawn.sf(1) + 0.5 * drawn.sf(1.25)
-    typed = parse_parameters(at_scale(1.1, profile=name))
-    assert predicted_breach_rate(typed) == pytest.approx((1 - never_late) * tail, abs=1e-9)
+    assert breach_rate_by_scale(profile)(1.1) == pytest.approx((1 - never_late) * tail, abs=1e-9)
     # And the scale for a rate, found by SciPy's root finder on that formula alone.
     root = optimize.brentq(lambda s: _tail(s) * (1 - never_late) - 0.095, 0.5, 2)
     assert root * 0.536 == pytest.approx(scenario(profile=name).median_by_type[0], abs=1e-6)

@@ -127,9 +127,10 @@ def changed_values(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
     values: dict[str, Any] = deepcopy(dict(base))
     given: dict[str, Any] = {}
     for path, value in changes.items():
-        *parents, last = steps = _steps(values, path)
-        if steps[0] in NOT_SWEPT:
-            raise InvalidInput(f"{path}: cannot be swept; {NOT_SWEPT[steps[0]]}")
+        top = path.partition(".")[0]
+        if top in NOT_SWEPT:
+            raise InvalidInput(f"{path}: cannot be swept; {NOT_SWEPT[top]}")
+        *parents, last = _steps(values, path)
         _inside(values, parents)[last] = deepcopy(value)
         _inside(given, parents, make=True)[last] = value
     for origin in {tuple(_steps(values, path)[:-1]) for path in changes}:
@@ -145,8 +146,11 @@ def _give_the_rest(
         return
     ways, (first, *others) = _inside(values, list(steps)), TRANSITIONS[steps[3]]
     numbers = [ways.get(name) for name in others]
-    if first not in given and all(isinstance(number, int | float) for number in numbers):
-        ways[first] = round(1 - sum(numbers), 12)
+    if first in given or not all(isinstance(number, int | float) for number in numbers):
+        return
+    rest = round(1 - sum(numbers), 12)
+    # What is impossible is refused for what was given, not for what follows from it.
+    ways[first] = rest if rest >= 0 else ways[first]
 
 
 def _steps(values: Mapping[str, Any], path: str) -> list[Any]:

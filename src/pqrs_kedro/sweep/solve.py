@@ -8,10 +8,9 @@ import pandas as pd
 import pyarrow as pa
 
 from pqrs_kedro.contracts.schema import arrow_schema
-from pqrs_kedro.parameters import InvalidInput, RunParameters
-from pqrs_kedro.parameters_response import ResponseLevel
+from pqrs_kedro.parameters import InvalidInput
 from pqrs_kedro.pipelines.reporting.nodes import BREACH_RATE, TOTAL
-from pqrs_kedro.pipelines.synthesis.scenario import predicted_breach_rate
+from pqrs_kedro.pipelines.synthesis.scenario import breach_rate_by_scale
 from pqrs_kedro.sweep.calibration import (
     SCALE_DECIMALS,
     Interval,
@@ -25,18 +24,6 @@ from pqrs_kedro.sweep.plan import RESPONSE, SCALE, UNSEEN_SEEDS, Calibration, Sw
 from pqrs_kedro.sweep.record import CALIBRATION
 
 _DECIMALS = 6
-
-
-def prediction(parameters: RunParameters) -> Callable[[float], float]:
-    """The closed form: breach rate by scale of the median response ratio."""
-
-    def predict(scale: float) -> float:
-        level = ResponseLevel.model_construct(median_scale=scale)
-        return predicted_breach_rate(
-            parameters.model_copy(update={"breach_rate": None, "response": level})
-        )
-
-    return predict
 
 
 def check_reach(plan: SweepPlan, calibrate: Calibration, base: Mapping[str, Any]) -> None:
@@ -94,7 +81,7 @@ def response_curve(rows: pd.DataFrame, plan: SweepPlan, base: Mapping[str, Any])
 
 def _prediction_of(plan: SweepPlan, base: Mapping[str, Any]) -> Callable[[float], float]:
     point = Point(0, RESPONSE, {**plan.fixed, SCALE: 1.0})
-    return prediction(point_parameters(point, base, int(base["seed"])))
+    return breach_rate_by_scale(point_parameters(point, base, int(base["seed"])).chosen_profile)
 
 
 def find_roots(curve: ResponseCurve, calibrate: Calibration) -> dict[float, Interval]:

@@ -1,8 +1,11 @@
 """From typed parameters to a scenario: the calendar, the daily counts, the calibrated medians."""
 
+from collections.abc import Callable
+
 from pqrs_kedro.parameters import Profile, RunParameters
 from pqrs_kedro.pipelines.synthesis.arrivals import ArrivalModel, plan_arrivals
 from pqrs_kedro.pipelines.synthesis.calibration import (
+    BASELINE_MEDIAN,
     calibrate_median,
     predict_breach_rate,
     scaled_median,
@@ -30,11 +33,14 @@ def build_scenario(parameters: RunParameters) -> Scenario:
     )
 
 
-def predicted_breach_rate(parameters: RunParameters) -> float:
-    """The breach rate that the law of the response ratio gives, in total and for every type."""
-    never_late, _ = _shares(parameters.chosen_profile)
-    law = parameters.chosen_profile.response
-    return predict_breach_rate(law, _median(parameters, never_late), never_late)
+def breach_rate_by_scale(profile: Profile) -> Callable[[float], float]:
+    """The closed form: the breach rate, in total and of every type, that a median_scale gives."""
+    never_late, _ = _shares(profile)
+
+    def predict(scale: float) -> float:
+        return predict_breach_rate(profile.response, scale * BASELINE_MEDIAN, never_late)
+
+    return predict
 
 
 def _median(parameters: RunParameters, never_late_share: float) -> float:
