@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from pqrs_kedro.report.figures import PALETTE, Form, both_forms
 from pqrs_kedro.report.spanish import number, percent
-from pqrs_kedro.sweep.calibration import Interval, ResponseCurve
+from pqrs_kedro.sweep.calibration import Float, Interval, ResponseCurve
 
 # ADR-0016: the breach rate is controlled between 7 and 12 per cent.
 BAND: Final = (7.0, 12.0)
@@ -59,36 +59,54 @@ class Checked:
 
 def curve_figure(curve: ResponseCurve, roots: Sequence[Root], label: str) -> Markup:
     """Breach rate by scale, with its interval, the closed form, and the roots."""
+    first, last = float(curve.scales[0]), float(curve.scales[-1])
+    places = np.linspace(first, last, _GRID_POINTS)
+    band = [curve.band(float(place)) for place in places]
+    closed = np.array([curve.predict(float(place)) for place in places])
 
     def draw(figure: Figure, form: Form) -> None:
-        axes = figure.add_subplot()
-        axes.axhspan(*BAND, color=PALETTE[3], alpha=0.18, linewidth=0, label="Banda de 7 a 12 %")
-        first, last = float(curve.scales[0]), float(curve.scales[-1])
-        places = np.linspace(first, last, _GRID_POINTS)
-        band = [curve.band(float(place)) for place in places]
-        low, high = ([100 * getattr(item, end) for item in band] for end in ("low", "high"))
-        axes.fill_between(places, low, high, color=_CURVE, alpha=0.3, linewidth=0,
-                          label="Intervalo del 95 %")  # fmt: skip
-        axes.plot(places, [100 * item.value for item in band], color=_CURVE,
-                  label="Curva medida")  # fmt: skip
-        closed = [100 * curve.predict(float(place)) for place in places]
-        axes.plot(places, closed, color=_LAW, linestyle=(0, (4, 3)), label="Forma cerrada")
-        axes.plot(curve.scales, 100 * curve.rates.mean(axis=1), "o", color=_CURVE, markersize=5,
-                  label="Valores barridos")  # fmt: skip
-        for root in roots:
-            axes.plot([first, root.scale.value, root.scale.value],
-                      [root.requested_pct, root.requested_pct, 0],
-                      color=_ROOTS, linewidth=0.8, alpha=0.7)  # fmt: skip
-        axes.plot([r.scale.value for r in roots], [r.requested_pct for r in roots], "D",
-                  color=_ROOTS, markersize=6, label="Valor calibrado")  # fmt: skip
-        axes.set_xlim(first, last)
-        _percent_axis(axes)
-        _name_x(axes, label)
-        _legend(figure, axes, form)
+        above, below = figure.subplots(2, sharex=True, height_ratios=(3, 1))
+        above.axhspan(*BAND, color=PALETTE[3], alpha=0.18, linewidth=0, label="Banda de 7 a 12 %")
+        _band(above, places, band, 0)
+        above.plot(places, 100 * closed, color=_LAW, linestyle=(0, (4, 3)), label="Forma cerrada")
+        above.plot(curve.scales, 100 * curve.rates.mean(axis=1), "o", color=_CURVE, markersize=5,
+                   label="Valores barridos", clip_on=False)  # fmt: skip
+        _roots(above, roots, first)
+        above.set_xlim(first, last)
+        _percent_axis(above)
+        _band(below, places, band, closed)
+        below.axhline(0, color=_LAW, linestyle=(0, (4, 3)))
+        below.set_title("Medida menos forma cerrada (puntos)", loc="left", fontsize=9.5)
+        below.yaxis.set_major_locator(MaxNLocator(3))
+        below.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 2)))
+        below.grid(axis="y")
+        below.set_xlabel(label)
+        _legend(figure, above, form)
 
     return both_forms(
-        "curve", 4.6, draw, "Curva: tasa de incumplimiento según la escala de la mediana"
+        "curve", 5.6, draw, "Curva: tasa de incumplimiento según la escala de la mediana"
     )
+
+
+def _band(axes: Axes, places: Float, band: Sequence[Interval], origin: Float | float) -> None:
+    """The curve and its interval, in per cent, less an origin."""
+    value, low, high = (
+        100 * (np.array([getattr(item, name) for item in band]) - origin)
+        for name in ("value", "low", "high")
+    )
+    axes.fill_between(places, low, high, color=_CURVE, alpha=0.3, linewidth=0,
+                      label="Intervalo del 95 %")  # fmt: skip
+    axes.plot(places, value, color=_CURVE, label="Curva medida")
+
+
+def _roots(axes: Axes, roots: Sequence[Root], first: float) -> None:
+    """From each requested rate to the curve, and down to the scale."""
+    for root in roots:
+        axes.plot([first, root.scale.value, root.scale.value],
+                  [root.requested_pct, root.requested_pct, 0],
+                  color=_ROOTS, linewidth=0.8, alpha=0.7)  # fmt: skip
+    axes.plot([r.scale.value for r in roots], [r.requested_pct for r in roots], "D",
+              color=_ROOTS, markersize=6, label="Valor calibrado")  # fmt: skip
 
 
 def panels_figure(
@@ -108,7 +126,7 @@ def panels_figure(
             if ticks is not None:
                 axes.set_xticks(places, ticks)
             if not narrow or number_ == len(panels) - 1:
-                _name_x(axes, label)
+                axes.set_xlabel(label)
 
     return both_forms(name, 3.9, draw, description)
 
@@ -160,9 +178,10 @@ def check_figure(checks: Sequence[Checked]) -> Markup:
                           markersize=5, linewidth=1.2, capsize=3, label=item.name)  # fmt: skip
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 2)))
         axes.set_ylabel("puntos porcentuales")
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, 0)))
         axes.grid(axis="y")
-        _name_x(axes, "tasa solicitada")
+        axes.set_xlabel("tasa solicitada")
         _legend(figure, axes, form)
 
     return both_forms(
@@ -172,13 +191,10 @@ def check_figure(checks: Sequence[Checked]) -> Markup:
 
 def _percent_axis(axes: Axes) -> None:
     axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value, 0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))
     axes.grid(axis="y")
-
-
-def _name_x(axes: Axes, label: str) -> None:
-    axes.set_xlabel(label)
 
 
 def _legend(figure: Figure, axes: Axes, form: Form) -> None:
