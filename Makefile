@@ -22,7 +22,7 @@ help: ## This list
 	@echo 'make TARGET [VARIABLE=value]'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
 	@echo
-	@echo 'ARGS       further arguments of run, test, viz, bench, calibration, lock:'
+	@echo 'ARGS       further arguments of run, test, sweep, viz, bench, calibration, lock:'
 	@echo '             make run ARGS="--env rustfs"         seed $(SEED), stored in RustFS and Postgres'
 	@echo '             make run ARGS="--params seed=7,..."  replaces the default --params whole:'
 	@echo '                                                  Kedro takes the last one only'
@@ -65,11 +65,13 @@ bench: env ## Time the default run, the generator (memory too) and publication
 calibration: env ## Breach rate requested and realised: 120 runs of 150,000 tickets, five minutes
 	$(PY) -m benchmarks.calibration $(ARGS)
 
-notebooks sweep up down:
+sweep: env ## Calibrate the breach rate: sweeps/breach_rate.yml, six minutes
+	$(PY) -m kedro sweep $(if $(ARGS),$(ARGS),sweeps/breach_rate.yml)
+
+notebooks up down:
 	@echo 'make $@: this part of the project is not there yet' >&2; exit 2
 
 notebooks: ## Not there yet: execute the analysis notebooks
-sweep: ## Not there yet: parameter sweeps
 up: ## Not there yet: start RustFS and Postgres
 down: ## Not there yet: stop them
 
