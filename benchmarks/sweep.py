@@ -26,13 +26,14 @@ from rich.progress import track
 from tools.distributions.samples import parameters
 
 from pqrs_kedro.domain.calendar import day_number
+from pqrs_kedro.pipelines.reporting.nodes import BREACH_RATE, TOTAL
 from pqrs_kedro.pipelines.synthesis.calibration import scaled_median
 from pqrs_kedro.pipelines.synthesis.scenario import breach_rate_by_scale, build_scenario
 from pqrs_kedro.pipelines.synthesis.tickets import build_batch
 from pqrs_kedro.sweep.calibration import SCALE_DECIMALS, ResponseCurve, closed_form_root
 from pqrs_kedro.sweep.design import Point, Trial, plain_values
 from pqrs_kedro.sweep.execution import InProcess, InProcesses
-from pqrs_kedro.sweep.measures import BREACH_RATE, TOTAL, Measured
+from pqrs_kedro.sweep.measures import Measured
 from pqrs_kedro.sweep.plan import RESPONSE, SCALE
 
 RATES = (0.07, 0.08, 0.09, 0.10, 0.11, 0.12)
@@ -43,7 +44,7 @@ _CONSOLE = Console(stderr=True)
 _FIRST = date(2026, 1, 1)
 # Days that give at least so many tickets with every seed are counted by the plan of arrivals.
 _TICKETS = {"trial": 47_000, "check": 150_000}
-_SMALL = {"date_min": "2026-01-05", "date_max": "2026-01-08", "volume_scale": 0.1}
+_SMALL: dict[str, Any] = {"date_min": "2026-01-05", "date_max": "2026-01-08", "volume_scale": 0.1}
 
 
 def main() -> None:
