@@ -139,7 +139,8 @@ def test_a_sweep_that_was_killed_goes_on_to_the_same_digest(sweep_project: Proje
     while len(objects(sweep_project, name)) < 3 and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
-    process.communicate()
+    # Its workers end too, though nobody tells them: they hold the other end of its output.
+    process.communicate(timeout=60)
     left = objects(sweep_project, name)
     assert 3 <= len(left) < TRIALS
     shown = sweep_project.kedro("sweep", "show", name)

@@ -1,10 +1,13 @@
 """Trials carried out: in this process, in several, or as ordinary runs."""
 
+import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import as_completed
 from pathlib import Path
+from threading import Thread
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 from kedro.runner import SequentialRunner
 from loky import ProcessPoolExecutor
@@ -17,6 +20,8 @@ from pqrs_kedro.sweep.design import Trial, changed_values, point_parameters
 from pqrs_kedro.sweep.measures import Measured
 from pqrs_kedro.sweep.run_measures import measure_run
 from pqrs_kedro.sweep.trial import run_trial
+
+_WATCH_SECONDS: Final = 0.5
 
 Outcomes = Iterator[tuple[Trial, list[Measured]]]
 
@@ -55,9 +60,20 @@ class InProcess:
 _base: Mapping[str, Any] = {}
 
 
-def _start(base: Mapping[str, Any]) -> None:
+def _start(base: Mapping[str, Any], parent: int) -> None:
     global _base
     _base = base
+    Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this worker when the sweep's process is gone.
+
+    A worker of loky waits for work for ever where its parent was killed.
+    """
+    while os.getppid() == parent:
+        time.sleep(_WATCH_SECONDS)
+    os._exit(1)
 
 
 def _measure_in_worker(trial: Trial) -> list[Measured]:
@@ -68,7 +84,9 @@ class InProcesses:
     """Trials in several processes, each of which starts once and keeps its engine open."""
 
     def __init__(self, base: Mapping[str, Any], jobs: int) -> None:
-        self._pool = ProcessPoolExecutor(max_workers=jobs, initializer=_start, initargs=(base,))
+        self._pool = ProcessPoolExecutor(
+            max_workers=jobs, initializer=_start, initargs=(base, os.getpid())
+        )
 
     def __enter__(self) -> Self:
         return self
