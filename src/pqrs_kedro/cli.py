@@ -30,6 +30,7 @@ from pqrs_kedro.run.manifest import RunNotFound, read_run
 from pqrs_kedro.run.query_command import sql
 from pqrs_kedro.run.stops import Terminated, stop_signals
 from pqrs_kedro.run.stores import require_warehouse
+from pqrs_kedro.sweep.commands import sweep
 from pqrs_kedro.trace.command import trace
 from pqrs_kedro.warehouse.commands import warehouse
 
@@ -44,6 +45,7 @@ def cli() -> None:
 
 cli.add_command(import_raw)
 cli.add_command(lake)
+cli.add_command(sweep)
 cli.add_command(warehouse)
 cli.add_command(sql)
 for command in COMMANDS:

@@ -30,6 +30,7 @@ from pqrs_kedro.parameters_law import (
     windows_in_order,
 )
 from pqrs_kedro.parameters_quality import QualityThresholds
+from pqrs_kedro.parameters_response import ResponseLevel, check_one_way
 
 RUN_ID_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 RUN_ID_RULE = "1 to 64 characters, letters, digits, '-' or '_', beginning with a letter"
@@ -45,14 +46,14 @@ class InvalidInput(ValueError):
     """Input that is refused before anything is written; the message is one line for a person."""
 
 
-def check_run_id(run_id: object) -> str:
-    """The run id if it may become part of a path and of a table name.
+def check_run_id(run_id: object, name: str = "run_id") -> str:
+    """The id of a run, or of a sweep, if it may become part of a path and of a table name.
 
     Raises:
         InvalidInput: it is no text of the allowed form.
     """
     if not isinstance(run_id, str) or not RUN_ID_PATTERN.fullmatch(run_id):
-        raise InvalidInput(f"run_id: {run_id!r} is not allowed; use {RUN_ID_RULE}")
+        raise InvalidInput(f"{name}: {run_id!r} is not allowed; use {RUN_ID_RULE}")
     return run_id
 
 
@@ -276,7 +277,6 @@ class Generation(NamedTuple):
     """What a generator is asked for."""
 
     seed: int
-    breach_rate: float
     volume_scale: float
 
 
@@ -296,6 +296,7 @@ class RunParameters(Model):
     observe_until: date | None = None
     profile: str
     breach_rate: Annotated[float, Field(ge=BREACH_RATES[0], le=BREACH_RATES[1])] | None
+    response: ResponseLevel = ResponseLevel()
     volume_scale: Annotated[float, Field(gt=0, le=100)] | None
     profiles: dict[str, Profile]
     calendar: CalendarLaw = CalendarLaw()
@@ -334,17 +335,27 @@ class RunParameters(Model):
 
     @model_validator(mode="after")
     def _generates_or_imports(self) -> Self:
-        for name in GENERATED:
-            value = getattr(self, name)
-            if self.external is None and value is None:
+        if self.external is None:
+            self._check_generated()
+        else:
+            self._check_imported()
+        return self
+
+    def _check_generated(self) -> None:
+        for name in Generation._fields:
+            if getattr(self, name) is None:
                 raise ValueError(f"{name}: None: a run that generates its lines needs it")
-            if self.external is not None and value is not None:
+        check_one_way(self.breach_rate, self.response)
+
+    def _check_imported(self) -> None:
+        given = {name: getattr(self, name) for name in GENERATED}
+        for name, value in {**given, "response.median_scale": self.response.median_scale}.items():
+            if value is not None:
                 raise ValueError(f"{name}: {value!r}: imported lines have none")
-        if self.external is not None and self.defects.chosen_rates:
+        if self.defects.chosen_rates:
             raise ValueError(
                 f"defects: {self.defects.profile!r}: imported lines are kept as they are"
             )
-        return self
 
     @property
     def generation(self) -> Generation:
@@ -353,9 +364,9 @@ class RunParameters(Model):
         Raises:
             InvalidInput: the run has imported lines.
         """
-        if self.seed is None or self.breach_rate is None or self.volume_scale is None:
+        if self.seed is None or self.volume_scale is None:
             raise InvalidInput("pipelines: synthesis generates lines, and this run imports them")
-        return Generation(self.seed, self.breach_rate, self.volume_scale)
+        return Generation(self.seed, self.volume_scale)
 
     @property
     def chosen_profile(self) -> Profile:
@@ -374,6 +385,7 @@ class RunParameters(Model):
         found = {
             "profile": self.chosen_profile.model_dump(mode="json"),
             "breach_rate": self.breach_rate,
+            "response": self.response.model_dump(mode="json"),
             "volume_scale": self.volume_scale,
             "observe_until": self.observe_until and self.observe_until.isoformat(),
             # What the polygons are, not the file they lie in.
@@ -402,7 +414,7 @@ def parse_parameters(values: dict[str, Any]) -> RunParameters:
     try:
         return RunParameters.model_validate(values)
     except ValidationError as error:
-        raise InvalidInput(_first_problem(error, RunParameters)) from None
+        raise InvalidInput(first_problem(error, RunParameters)) from None
 
 
 def parse_profile(values: object) -> Profile:
@@ -417,10 +429,11 @@ def parse_profile(values: object) -> Profile:
     try:
         return Profile.model_validate(values)
     except ValidationError as error:
-        raise InvalidInput(_first_problem(error, Profile)) from None
+        raise InvalidInput(first_problem(error, Profile)) from None
 
 
-def _first_problem(error: ValidationError, root: type[Model]) -> str:
+def first_problem(error: ValidationError, root: type[Model]) -> str:
+    """The first problem of values that a model refuses, as one line with its path."""
     problems = error.errors()
     # A misspelt name is missing under its right one too: the misspelling says more.
     unknown = (problem for problem in problems if problem["type"] == "extra_forbidden")

@@ -7,15 +7,14 @@ warnings.filterwarnings(
     "ignore", r"register_new_resolver\(\) is deprecated", module=r"kedro\.config"
 )
 
-from pqrs_kedro.run.config_loader import RunConfigLoader  # noqa: E402
+from pqrs_kedro.run.config_loader import MERGE_STRATEGY, RunConfigLoader  # noqa: E402
 from pqrs_kedro.run.session import RunSession  # noqa: E402
 
 CONFIG_LOADER_CLASS = RunConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
-    # A nested parameter changes alone: `--params engine.threads=1` keeps the memory limit.
-    "merge_strategy": {"parameters": "soft", "globals": "soft"},
+    "merge_strategy": MERGE_STRATEGY,
 }
 SESSION_CLASS = RunSession
 # Nothing about a run leaves the machine.

@@ -16,9 +16,9 @@ from pqrs_kedro.contracts.schema import (
     check_batch,
     stream_schema,
 )
-from pqrs_kedro.contracts.tables import TABLES, Table
+from pqrs_kedro.contracts.tables import SWEEP_TABLES, TABLES, Table
 
-ALL_TABLES = [pytest.param(table, id=name) for name, table in TABLES.items()]
+ALL_TABLES = [pytest.param(table, id=name) for name, table in {**TABLES, **SWEEP_TABLES}.items()]
 
 # ADR-0016, sections 4.2 and 4.3.
 ADR_COLUMNS = {
@@ -89,16 +89,19 @@ def test_a_foreign_key_points_to_a_primary_key_of_the_same_type(table: Table):
 def test_a_table_says_its_grain_and_lies_in_its_layer(table: Table):
     assert table.grain.startswith("one row per")
     # The ledgers of the truth lie in the folder of their run, whatever that is.
-    assert table.path.split("/")[0] in (table.layer, "quarantine", table.name)
+    # Those of a sweep are measures too, by sweep id.
+    layer = "gold" if table.layer == "sweep" else table.layer
+    assert table.path.split("/")[0] in (layer, "quarantine", table.name)
 
 
 def test_no_two_tables_share_a_path():
-    paths = [table.path for table in TABLES.values()]
+    paths = [table.path for table in (*TABLES.values(), *SWEEP_TABLES.values())]
     assert len(set(paths)) == len(paths)
 
 
 def test_every_column_is_used_described_and_of_a_known_type():
-    used = {name for table in TABLES.values() for name in (*table.partitions, *table.columns)}
+    tables = (*TABLES.values(), *SWEEP_TABLES.values())
+    used = {name for table in tables for name in (*table.partitions, *table.columns)}
     assert set(COLUMNS) == used
     for name, column in COLUMNS.items():
         assert column.name == name

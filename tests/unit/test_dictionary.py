@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from pqrs_kedro.contracts.columns import COLUMNS
 from pqrs_kedro.contracts.dictionary import DICTIONARY, dictionary, main, write
 from pqrs_kedro.contracts.schema import ATTACHMENT_TYPE, MESSAGE_TYPE
-from pqrs_kedro.contracts.tables import TABLES, Table
+from pqrs_kedro.contracts.tables import SWEEP_TABLES, TABLES, Table
 
 
 def _check(path: Path) -> Result:
@@ -84,7 +84,8 @@ def test_a_table_is_described_with_all_its_columns(table: Table) -> None:
 
 
 def test_every_column_is_in_some_table() -> None:
-    described = {name for table in TABLES.values() for name in (*table.partitions, *table.columns)}
+    tables = (*TABLES.values(), *SWEEP_TABLES.values())
+    described = {name for table in tables for name in (*table.partitions, *table.columns)}
     assert described == set(COLUMNS)
 
 

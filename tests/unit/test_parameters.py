@@ -592,12 +592,11 @@ def test_a_run_is_told_the_rates_of_its_manifest_whatever_configuration_says_by_
 
 
 def test_a_manifest_gives_back_every_parameter_that_can_change_data():
-    values = base_values(
-        profile="ley1755", breach_rate=0.2, volume_scale=0.5, observe_until=date(2026, 2, 1)
-    )
+    values = base_values(profile="ley1755", volume_scale=0.5, observe_until=date(2026, 2, 1))
     values["calendar"]["as_of"] = date(2026, 5, 31)
     values["defects"]["profile"] = "realistic"
     values["quality"]["repaired_lines_pct"] = 3.5
+    values |= {"breach_rate": None, "response": {"median_scale": 1.2}}
     typed = parse_parameters(values)
     changed = [
         name

@@ -21,6 +21,7 @@ REGIONS: Final = ("Andina", "Caribe", "Pacífica", "Orinoquía", "Amazonía", "I
 UNKNOWN_REGION: Final = "Sin dato"
 AGE_BUCKETS: Final = ("0-5", "6-10", "11-15", "16-30", ">30")
 CHECK_RESULTS: Final = ("pass", "fail")
+SWEEP_DIMENSIONS: Final = ("total", "pqrs_type", "source_channel", "region")
 GEOMETRY_KINDS: Final = ("voronoi_approx", "user")
 # Why a raw line is no event.
 QUARANTINE_REASONS: Final = (
@@ -423,6 +424,54 @@ _TRUTH = (
         nullable=True,
     ),
 )
+_SWEEP = (
+    Column("trial_number", "int64", "Trial of the sweep, from 0: its object has the number too."),
+    Column("point_number", "int64", "Combination of swept parameters, from 0."),
+    Column(
+        "setting",
+        "string",
+        "What a trial is for: 'response', the swept combinations, or the name of a check.",
+    ),
+    Column("seed", "int64", "Seed of the trial: equal seeds are common random numbers."),
+    Column(
+        "parameters_json",
+        "string",
+        "What the trial changes of the sweep's parameters, by path, as a JSON object.",
+    ),
+    Column(
+        "dimension",
+        "string",
+        "What the tickets are grouped by.",
+        allowed=SWEEP_DIMENSIONS,
+    ),
+    Column("group_id", "string", "Type, channel or natural region; 'total' for all tickets."),
+    Column("closed_form_scale", "float64", "Scale by the law of the response ratio alone.", "1"),
+    Column("median_scale", "float64", "Calibrated response.median_scale, to be used.", "1"),
+    Column("scale_low", "float64", "Lower end of the scale's 95 % interval.", unit="1"),
+    Column("scale_high", "float64", "Upper end of the scale's 95 % interval.", unit="1"),
+    Column(
+        "spread_pct",
+        "float64",
+        "Standard deviation of the breach rate between seeds, at the calibrated scale.",
+        unit="% of tickets",
+    ),
+    Column("runs_count", "int64", "Trials of the check.", unit="trials"),
+    Column("realised_pct", "float64", "Mean breach rate of the check's trials.", unit="%"),
+    Column("realised_low_pct", "float64", "Lower end of the mean's 95 % interval.", unit="%"),
+    Column("realised_high_pct", "float64", "Upper end of the mean's 95 % interval.", unit="%"),
+    Column(
+        "largest_deviation_pct",
+        "float64",
+        "Largest distance of a trial's breach rate from the requested one.",
+        unit="% of tickets",
+    ),
+    Column(
+        "covered_count",
+        "int64",
+        "Trials whose breach rate is in the 95 % interval for a new run.",
+        unit="trials",
+    ),
+)
 _QUALITY = (
     Column("dataset", "string", "Table or layer that is checked."),
     Column("check_name", "string", "What is checked."),
@@ -444,6 +493,7 @@ COLUMNS: Final[dict[str, Column]] = {
         _GOLD,
         _QUALITY,
         _TRUTH,
+        _SWEEP,
     )
     for column in group
 }

@@ -14,23 +14,26 @@ import pyarrow as pa
 
 from pqrs_kedro.contracts.columns import COLUMNS, Column
 from pqrs_kedro.contracts.schema import ARROW_TYPES, ATTACHMENT_TYPE, MESSAGE_TYPE
-from pqrs_kedro.contracts.tables import TABLES, Table
+from pqrs_kedro.contracts.tables import SWEEP_TABLES, TABLES, Table
 from pqrs_kedro.domain.channels import CHANNELS
 from pqrs_kedro.domain.geometry import SRID
 from pqrs_kedro.domain.statuses import STATUSES
-from pqrs_kedro.lake.layout import table_pattern
+from pqrs_kedro.lake.layout import sweep_pattern, table_pattern
 
 PROJECT: Final = Path(__file__).resolve().parents[3]
 DICTIONARY: Final = PROJECT / "docs" / "data_dictionary.md"
 COMMAND: Final = "make docs"
 
+SWEEP: Final = "sweep"
 _LAYERS: Final = {
     "bronze": "Bronze: events with types, and what is no event",
     "silver": "Silver: curated entities and dimensions",
     "gold": "Gold: measures by day",
     "quality": "Quality: the checks of a run",
     "truth": "Truth: what the generator decided, for validation only",
+    SWEEP: "Sweep: trials of a parameter sweep, and its calibration",
 }
+_TABLES: Final = (*TABLES.values(), *SWEEP_TABLES.values())
 _NESTED: Final = {"messages": MESSAGE_TYPE, "attachments": ATTACHMENT_TYPE}
 _ENCODED: Final = {"geometry": f": EWKB, little-endian, EPSG:{SRID}"}
 _SPANISH: Final = {item.status_id: item.name for item in STATUSES} | {
@@ -41,11 +44,12 @@ _HEAD: Final = f"""\
 
 Written by `{COMMAND}` from `src/pqrs_kedro/contracts`; change it there. The raw layer is described
 in [raw_events.md](raw_events.md), the measures in [metrics.md](metrics.md), the layer truth in
-[ground_truth.md](ground_truth.md).
+[ground_truth.md](ground_truth.md), the layer sweep in [sweeps.md](sweeps.md).
 
 Instants are UTC with microseconds. A day is a local day of America/Bogota. Partition columns lie in
 the object's path, not in the object; `month` and `day` there are text. An object's rows are ordered
-by the key, or by the row order given. Every table has one set of objects per `run_id`."""
+by the key, or by the row order given. Every table has one set of objects per `run_id`,
+those of the layer sweep per `sweep_id`."""
 
 
 def dictionary() -> str:
@@ -55,16 +59,14 @@ def dictionary() -> str:
 
 
 def _index() -> str:
-    rows = [
-        (table.layer, f"[`{table.name}`](#{table.name})", table.grain) for table in TABLES.values()
-    ]
+    rows = [(table.layer, f"[`{table.name}`](#{table.name})", table.grain) for table in _TABLES]
     return "## Tables\n\n" + _markdown_table(("Layer", "Table", "Grain"), rows)
 
 
 def _layers() -> Iterator[str]:
     for layer, title in _LAYERS.items():
         yield f"## {title}"
-        yield from (_section(table) for table in TABLES.values() if table.layer == layer)
+        yield from (_section(table) for table in _TABLES if table.layer == layer)
 
 
 def _section(table: Table) -> str:
@@ -77,7 +79,9 @@ def _section(table: Table) -> str:
 
 def _facts(table: Table) -> Iterator[tuple[str, str]]:
     yield "Grain", table.grain
-    yield "Path", f"`{table_pattern(table, 'RUN_ID')}`"
+    of_sweep = table.layer == SWEEP
+    pattern = sweep_pattern(table, "SWEEP_ID") if of_sweep else table_pattern(table, "RUN_ID")
+    yield "Path", f"`{pattern}`"
     yield "Key", _codes(table.primary_key)
     if table.partitions:
         yield "Partitions", _codes(table.partitions)

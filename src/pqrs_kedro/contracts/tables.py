@@ -506,6 +506,55 @@ _TRUTH = (
     ),
 )
 
+# Of a sweep, not of a run: they lie in the lake by sweep id, and no pipeline makes or reads them.
+_SWEEP = (
+    Table(
+        name="sweep_trials",
+        layer="sweep",
+        path="gold/sweep_trials",
+        grain="one row per trial, measure and group; one object per trial",
+        primary_key=("trial_number", "measure", "dimension", "group_id"),
+        columns=(
+            "trial_number",
+            "point_number",
+            "setting",
+            "seed",
+            "parameters_json",
+            "measure",
+            "dimension",
+            "group_id",
+            "numerator",
+            "denominator",
+            "value",
+        ),
+        invariant="breach_rate: the counts of each dimension add up to the total's",
+    ),
+    Table(
+        name="sweep_calibration",
+        layer="sweep",
+        path="gold/sweep_calibration",
+        grain="one row per requested breach rate and check",
+        primary_key=("requested_pct", "setting"),
+        columns=(
+            "requested_pct",
+            "setting",
+            "closed_form_scale",
+            "median_scale",
+            "scale_low",
+            "scale_high",
+            "spread_pct",
+            "runs_count",
+            "realised_pct",
+            "realised_low_pct",
+            "realised_high_pct",
+            "largest_deviation_pct",
+            "covered_count",
+        ),
+        invariant="scale_low <= median_scale <= scale_high; covered_count <= runs_count",
+    ),
+)
+
+SWEEP_TABLES: Final[dict[str, Table]] = {table.name: table for table in _SWEEP}
 TABLES: Final[dict[str, Table]] = {
     table.name: table for table in (*_BRONZE, *_SILVER, *_DIMENSIONS, *_GOLD, *_QUALITY, *_TRUTH)
 }

@@ -13,7 +13,7 @@ from pqrs_kedro.parameters import check_run_id
 
 RAW = "raw/pqrs"
 # The day of a run's own folder is a wall-clock fact; that of raw, bronze and gold is data.
-_RUN_PARTS = re.compile(r"(?<=^manifests)/day=[^/]+|/run_id=[^/]+")
+_RUN_PARTS = re.compile(r"(?<=^manifests)/day=[^/]+|/(?:run|sweep)_id=[^/]+")
 
 
 def raw_key(source: str, day: date, run_id: str) -> str:
@@ -99,8 +99,28 @@ def run_objects_pattern(run_id: str) -> str:
     return f"**/{_run(run_id)}/**/*"
 
 
+def sweep_object_key(table: Table, sweep_id: str, part: int) -> str:
+    """Key of one Parquet object of a sweep."""
+    return f"{table.path}/{_sweep(sweep_id)}/part-{part:05d}.parquet"
+
+
+def sweep_pattern(table: Table, sweep_id: str) -> str:
+    """Glob of a sweep's objects of a table."""
+    return f"{table.path}/{_sweep(sweep_id)}/part-*.parquet"
+
+
+def sweep_document_key(day: date | str, sweep_id: str, name: str) -> str:
+    """Key, or with the day `*` the glob, of a document under the day on which a sweep started."""
+    return f"manifests/day={day}/{_sweep(sweep_id)}/{name}"
+
+
+def sweep_page_key(day: date, sweep_id: str) -> str:
+    """Key of a sweep's page."""
+    return f"reports/day={day.isoformat()}/{_sweep(sweep_id)}/sweep.html"
+
+
 def logical_key(key: str) -> str:
-    """The key without its run and the day on which that started."""
+    """The key without its run or sweep, and the day on which that started."""
     return _RUN_PARTS.sub("", key)
 
 
@@ -111,3 +131,7 @@ def hive_values(key: str) -> dict[str, str]:
 
 def _run(run_id: str) -> str:
     return f"run_id={check_run_id(run_id)}"
+
+
+def _sweep(sweep_id: str) -> str:
+    return f"sweep_id={check_run_id(sweep_id, name='sweep_id')}"

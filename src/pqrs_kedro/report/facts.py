@@ -61,7 +61,7 @@ class Breach:
     due: int
     rate_pct: float | None
     requested_pct: float | None
-    """Null where the lines were imported: nothing was asked for."""
+    """Null where nothing was asked for: imported lines, or a given level of the response."""
 
 
 @dataclass(frozen=True)

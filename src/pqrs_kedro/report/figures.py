@@ -91,7 +91,7 @@ def volume_figure(volume: pd.DataFrame, names: Mapping[str, str]) -> Markup:
         _day_axis(axes, days, form)
         _legend(figure, axes, form)
 
-    return _both("volume", 3.4, draw, "Barras apiladas: peticiones recibidas por día y canal")
+    return both_forms("volume", 3.4, draw, "Barras apiladas: peticiones recibidas por día y canal")
 
 
 def _stack_bars(
@@ -119,7 +119,9 @@ def backlog_figure(backlog: pd.DataFrame, names: Mapping[str, str]) -> Markup:
         _day_axis(axes, days, form)
         _legend(figure, axes, form)
 
-    return _both("backlog", 3.4, draw, "Áreas apiladas: tickets abiertos al cierre de cada día")
+    return both_forms(
+        "backlog", 3.4, draw, "Áreas apiladas: tickets abiertos al cierre de cada día"
+    )
 
 
 def sla_figure(types: Sequence[TypeFacts], names: Mapping[str, str]) -> Markup:
@@ -143,7 +145,7 @@ def sla_figure(types: Sequence[TypeFacts], names: Mapping[str, str]) -> Markup:
         _legend(figure, axes, form)
 
     height = 0.9 + 0.5 * len(types)
-    return _both("sla", height, draw, "Barras: porcentaje de ciclos dentro y fuera de término")
+    return both_forms("sla", height, draw, "Barras: porcentaje de ciclos dentro y fuera de término")
 
 
 def time_figure(types: Sequence[TypeFacts], names: Mapping[str, str]) -> Markup:
@@ -169,7 +171,9 @@ def time_figure(types: Sequence[TypeFacts], names: Mapping[str, str]) -> Markup:
         _legend(figure, axes, form)
 
     height = 1.3 + 0.62 * len(types)
-    return _both("time", height, draw, "Barras: días hasta la primera respuesta y hasta el cierre")
+    return both_forms(
+        "time", height, draw, "Barras: días hasta la primera respuesta y hasta el cierre"
+    )
 
 
 def _columns(frame: pd.DataFrame, names: Mapping[str, str]) -> dict[str, str]:
@@ -222,7 +226,9 @@ def _legend(figure: Figure, axes: Axes, form: Form) -> None:
     )
 
 
-def _both(name: str, height: float, draw: Callable[[Figure, Form], None], label: str) -> Markup:
+def both_forms(
+    name: str, height: float, draw: Callable[[Figure, Form], None], label: str
+) -> Markup:
     """Both forms; the style sheet shows one."""
     drawn = [_svg(f"{name}-{form.name}", form, height, draw, label) for form in FORMS]
     return Markup("\n").join(drawn)

@@ -14,10 +14,13 @@ from omegaconf import OmegaConf
 
 from pqrs_kedro.lake.store import Store, open_store
 from pqrs_kedro.parameters import RunParameters, check_run_id, parse_parameters
+from pqrs_kedro.parameters_response import with_given_way
 from pqrs_kedro.run.profile_file import with_profile_file
 from pqrs_kedro.run.stores import fill_environment, name_warehouse, variable
 
 RUN_ID_VARIABLE = "PQRS_RUN_ID"
+# A nested parameter changes alone: `--params engine.threads=1` keeps the memory limit.
+MERGE_STRATEGY = {"parameters": "soft", "globals": "soft"}
 # No run has this id: a new one always has a time or is given by name.
 NO_RUN = "no-run-yet"
 
@@ -26,7 +29,8 @@ class RunConfigLoader(OmegaConfigLoader):
     """Kedro's loader, with `run_id` among the runtime parameters always.
 
     A `profile` that is the path of a file is put among the `profiles`, for whoever asks: nodes, the
-    session, and tools all see the same parameters.
+    session, and tools all see the same parameters. A given `response.median_scale` takes the place
+    of the configured `breach_rate`, and the other way round.
     """
 
     def __init__(
@@ -49,7 +53,8 @@ class RunConfigLoader(OmegaConfigLoader):
         found: dict[str, Any] = super().__getitem__(key)
         if key != "parameters":
             return found
-        return with_profile_file(found, Path(self.conf_source).parent)
+        chosen = with_given_way(found, self.runtime_params)
+        return with_profile_file(chosen, Path(self.conf_source).parent)
 
 
 def project_lake(project: Path, env: str | None = None) -> Store:
@@ -71,8 +76,24 @@ def project_globals(project: Path, env: str | None = None) -> dict[str, Any]:
     return dict(_loader(project, env)["globals"])
 
 
-def _loader(project: Path, env: str | None) -> RunConfigLoader:
-    return RunConfigLoader(project / "conf", env, base_env="base", default_run_env="local")
+def configured_values(project: Path, env: str | None, given: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a run as plain values: those configured, and what it is told beside them.
+
+    Raises:
+        InvalidInput: the file of a profile cannot be used.
+    """
+    return dict(_loader(project, env, given)["parameters"]) | {"run_id": None}
+
+
+def _loader(project: Path, env: str | None, given: dict[str, Any] | None = None) -> RunConfigLoader:
+    return RunConfigLoader(
+        project / "conf",
+        env,
+        given,
+        base_env="base",
+        default_run_env="local",
+        merge_strategy=MERGE_STRATEGY,
+    )
 
 
 def _default_run_id(project: Path, env: str | None) -> str:

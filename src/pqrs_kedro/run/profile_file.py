@@ -15,7 +15,7 @@ SUFFIXES: Final = (".yml", ".yaml")
 _BASE: Final = "extends"
 
 
-class _Loader(yaml.SafeLoader):
+class UniqueKeysLoader(yaml.SafeLoader):
     """PyYAML's safe loader, which lets the last of equal keys win, without that."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
@@ -63,7 +63,7 @@ def _name(given: str) -> str:
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8-sig"), _Loader)  # noqa: S506  (a safe one)
+        content = yaml.load(path.read_text(encoding="utf-8-sig"), UniqueKeysLoader)  # noqa: S506  (a safe one)
     except OSError as error:
         raise InvalidInput(f"cannot be read: {error.strerror}: {path}") from None
     except UnicodeDecodeError:

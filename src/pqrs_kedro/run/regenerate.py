@@ -23,11 +23,11 @@ def parameters_of(manifest: dict[str, Any]) -> dict[str, Any]:
     """The parameters that a run's data came from, as `--params` would give them.
 
     Runs of older versions had the law as it was then, and say nothing of the calendar, nor of
-    thresholds of quality; nor of defects, of which they had none.
+    thresholds of quality; nor of defects, of which they had none; and all had a breach rate.
     """
     inputs = manifest["inputs"]
     chosen = inputs["parameters"]
-    said = {name: chosen[name] for name in ("calendar", "quality") if name in chosen}
+    said = {name: chosen[name] for name in ("calendar", "quality", "response") if name in chosen}
     # Every rate is given, so that configuration changed since then has no say.
     rates = dict.fromkeys(DEFECT_LABELS, 0.0) | chosen.get("defects", {})
     found = said | {

@@ -237,7 +237,7 @@ def curate_tickets(
             _last(events, CLASSIFIED, ["pqrs_type", "priority"]),
             _last(events, RESPONDED, ["resolution_code", "cited_external_id"]),
             responses.drop("shard"),
-            _last_cycles(cycles, observation),
+            last_cycles(cycles, observation),
         ):
             tickets = tickets.left_join(part, "ticket_id").drop("ticket_id_right")
         closed = tickets.current_status.isin(CLOSED_STATUSES)
@@ -285,7 +285,7 @@ def _last(events: ibis.Table, status: str, columns: list[str]) -> ibis.Table:
     return ranked.filter(_._rank == 0).select("ticket_id", *columns)
 
 
-def _last_cycles(cycles: ibis.Table, observation: ibis.Table) -> ibis.Table:
+def last_cycles(cycles: ibis.Table, observation: ibis.Table) -> ibis.Table:
     """Due instant and breach of each ticket's last cycle, and how many cycles it has."""
     latest_first = ibis.window(group_by="ticket_id", order_by=ibis.desc("cycle_number"))
     ranked = cycles.mutate(_rank=ibis.row_number().over(latest_first))

@@ -32,8 +32,16 @@ def check_breach_rate(gold_run_summary: ibis.Table) -> Iterator[Check]:
 
 
 def _check_band(total: dict[str, Any]) -> Iterator[Check]:
-    """No more and no less than the band; a run in which no ticket is due yet has no rate."""
+    """No more and no less than the band.
+
+    A run in which no ticket is due yet has no rate, and one that asked for none has no band.
+    """
     requested, rate = total["requested_pct"], total["value_pct"]
+    if requested is None:
+        details = {"breached": total["numerator"], "due": total["denominator"]}
+        for name in ("breach_rate_at_least", "breach_rate_at_most"):
+            yield Check(_SUMMARY, name, True, rate, None, details, WARN, "%")
+        return
     tolerance = tolerance_pct(requested, total["denominator"])
     lower, upper = (
         round(max(requested - tolerance, 0), 6),

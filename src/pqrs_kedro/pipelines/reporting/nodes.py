@@ -18,7 +18,8 @@ def summarise_run(
 ) -> ibis.Table:
     """gold_run_summary: breached tickets of those whose last due day has been observed.
 
-    Nothing was requested of lines that were not generated: `breach_rate` is null then.
+    No rate is requested of lines that were not generated, nor where the response's level is given
+    instead: `breach_rate` is null then.
 
     Early closers would bias the rate, so tickets due after the last observed day are left out.
     Added: tickets whose classification has not been observed, which no other gold table can count.
@@ -31,9 +32,7 @@ def _breach_rate(
     tickets: ibis.Table, volume: ibis.Table, types: ibis.Table, requested: float | None
 ) -> ibis.Table:
     """Numerator and denominator by type and in total."""
-    last_day = volume.aggregate(last_day=_.day.max())
-    observed = tickets.cross_join(last_day)
-    due = observed.filter(observed.sla_due_at <= end_of_local_day(observed.last_day))
+    due = due_tickets(tickets, volume)
     breached = due.is_breached.fill_null(False).cast("int64").sum()
     by_type = due.group_by(group=due.pqrs_type).aggregate(numerator=breached, denominator=_.count())
     groups = types.select(group="type_id")
@@ -48,12 +47,16 @@ def _breach_rate(
     return rows.mutate(
         measure=ibis.literal(BREACH_RATE),
         value_pct=exact_quotient(100 * rows.numerator, rows.denominator),
-        requested_pct=(
-            ibis.null("float64")
-            if requested is None
-            else ibis.literal(round(100 * requested, 6), "float64")
+        requested_pct=ibis.literal(
+            None if requested is None else round(100 * requested, 6), "float64"
         ),
     )
+
+
+def due_tickets(tickets: ibis.Table, days: ibis.Table) -> ibis.Table:
+    """The tickets whose last due day is no later than the last of the observed days."""
+    observed = tickets.cross_join(days.aggregate(last_day=_.day.max()))
+    return observed.filter(observed.sla_due_at <= end_of_local_day(observed.last_day))
 
 
 def _unclassified(tickets: ibis.Table) -> ibis.Table:

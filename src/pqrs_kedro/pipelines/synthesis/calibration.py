@@ -9,6 +9,8 @@ from pqrs_kedro.pipelines.synthesis.response import late_probability
 
 # Medians are rounded to this grid, so that every machine uses the same one.
 MEDIAN_DECIMALS = 6
+# Median of the response ratio at median_scale 1: 9.5 % late if all could be [assume].
+BASELINE_MEDIAN = 0.536
 
 
 def calibrate_median(law: Response, breach_rate: float, never_late_share: float) -> float:
@@ -29,3 +31,18 @@ def calibrate_median(law: Response, breach_rate: float, never_late_share: float)
 
     root = optimize.brentq(excess, math.log(1e-4), math.log(1e4), xtol=1e-12)
     return round(math.exp(root), MEDIAN_DECIMALS)
+
+
+def predict_breach_rate(law: Response, median: float, never_late_share: float) -> float:
+    """Share of late tickets that a median gives: `calibrate_median` the other way round.
+
+    It is the same for every type, term and calendar, since the ratio is measured on the legal clock
+    against the term that applies. Under a term of five days, two holds may need more than the
+    term, and the share is a little higher.
+    """
+    return late_probability(law, median) * (1 - never_late_share)
+
+
+def scaled_median(scale: float) -> float:
+    """Median of the response ratio at a scale of the baseline, on the grid."""
+    return round(scale * BASELINE_MEDIAN, MEDIAN_DECIMALS)

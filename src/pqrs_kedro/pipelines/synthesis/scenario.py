@@ -1,8 +1,15 @@
 """From typed parameters to a scenario: the calendar, the daily counts, the calibrated medians."""
 
+from collections.abc import Callable
+
 from pqrs_kedro.parameters import Profile, RunParameters
 from pqrs_kedro.pipelines.synthesis.arrivals import ArrivalModel, plan_arrivals
-from pqrs_kedro.pipelines.synthesis.calibration import calibrate_median
+from pqrs_kedro.pipelines.synthesis.calibration import (
+    BASELINE_MEDIAN,
+    calibrate_median,
+    predict_breach_rate,
+    scaled_median,
+)
 from pqrs_kedro.pipelines.synthesis.paths import withdrawal_shares
 from pqrs_kedro.pipelines.synthesis.tickets import Scenario
 
@@ -11,10 +18,10 @@ def build_scenario(parameters: RunParameters) -> Scenario:
     """Everything the generator needs, computed once per run."""
     calendar = parameters.business_calendar
     profile = parameters.chosen_profile
-    seed, breach_rate, volume_scale = parameters.generation
+    seed, volume_scale = parameters.generation
     model = ArrivalModel(profile, calendar, seed, volume_scale)
     never_late, extension = _shares(profile)
-    median = calibrate_median(profile.response, breach_rate, never_late)
+    median = _median(parameters, never_late)
     return Scenario(
         seed=seed,
         profile=profile,
@@ -25,6 +32,27 @@ def build_scenario(parameters: RunParameters) -> Scenario:
         extension_probability=extension,
         defect_rates=tuple(parameters.defects.chosen_rates.items()),
     )
+
+
+def breach_rate_by_scale(profile: Profile) -> Callable[[float], float]:
+    """The closed form: the breach rate, in total and of every type, that a median_scale gives."""
+    never_late, _ = _shares(profile)
+
+    def predict(scale: float) -> float:
+        return predict_breach_rate(profile.response, scale * BASELINE_MEDIAN, never_late)
+
+    return predict
+
+
+def _median(parameters: RunParameters, never_late_share: float) -> float:
+    """The median of the response ratio: the baseline's, scaled, or what the breach rate needs."""
+    if parameters.breach_rate is not None:
+        law = parameters.chosen_profile.response
+        return calibrate_median(law, parameters.breach_rate, never_late_share)
+    scale = parameters.response.median_scale
+    if scale is None:
+        raise ValueError("neither breach_rate nor response.median_scale")
+    return scaled_median(scale)
 
 
 def _shares(profile: Profile) -> tuple[float, float]:

@@ -337,16 +337,21 @@ def _cited_external_ids(batch: TicketBatch) -> pl.Series:
 
 def _places(batch: TicketBatch) -> pl.DataFrame:
     """DANE code and name of the petitioner's municipality; null where it is not known."""
+    rows = draw_municipalities(batch.draws.raw("ticket/municipality"))
+    table = municipalities()
+    known = pl.Series(is_place_known(batch))
+    codes = pl.Series(table["dane_code"]).gather(rows)
+    names = pl.Series(table["name"]).gather(rows)
+    return pl.select(dane_code=pl.when(known).then(codes), municipio=pl.when(known).then(names))
+
+
+def is_place_known(batch: TicketBatch) -> Bool:
+    """Whether each petitioner's municipality is known."""
     shares = np.array(
         [batch.scenario.profile.channels[name].unknown_geography_share for name in CHANNEL_IDS]
     )
     unknown = batch.draws.uniform("ticket/geography_known") < shares[batch.arrivals.channel]
-    rows = draw_municipalities(batch.draws.raw("ticket/municipality"))
-    table = municipalities()
-    known = pl.Series(~unknown)
-    codes = pl.Series(table["dane_code"]).gather(rows)
-    names = pl.Series(table["name"]).gather(rows)
-    return pl.select(dane_code=pl.when(known).then(codes), municipio=pl.when(known).then(names))
+    return np.asarray(~unknown)
 
 
 def _anonymous(batch: TicketBatch) -> pl.Series:
