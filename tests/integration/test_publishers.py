@@ -139,9 +139,11 @@ def test_a_publisher_killed_behind_a_pooler_leaves_nothing(
         gate.execute("LOCK TABLE public.gold_run_summary IN ACCESS EXCLUSIVE MODE")
         named = {"PQRS_WAREHOUSE_URL": pooled.url}
         process = project.start("warehouse", "publish", "killed", environment=named)
-        wait_until_it_waits(pooled, process)
-        process.kill()
-        process.communicate()
+        try:
+            wait_until_it_waits(pooled, process)
+        finally:
+            process.kill()
+            process.communicate()
     assert sum(published_rows(pooled, "killed").values()) == 0
     rows = publish(store, "killed", pooled)
     with pooled.connect() as connection:
@@ -155,7 +157,7 @@ def wait_until_it_waits(warehouse: Warehouse, process: "subprocess.Popen[str]") 
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
         "AND datname = current_database() AND query LIKE 'CREATE TABLE%'"
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while True:
         with warehouse.connect() as connection:
             if connection.execute(direct).fetchall() == [(1,)]:
