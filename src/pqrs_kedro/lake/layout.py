@@ -84,6 +84,12 @@ def report_key(day: date, run_id: str, version: int = 1) -> str:
     return f"reports/day={day.isoformat()}/{_run(run_id)}/{name}"
 
 
+def notebook_key(day: date, run_id: str, name: str, form: str, version: int = 1) -> str:
+    """Key of an executed notebook of a run, beside its report; later ones are numbered."""
+    numbered = name if version == 1 else f"{name}-{version}"
+    return f"reports/day={day.isoformat()}/{_run(run_id)}/{numbered}.{form}"
+
+
 def logical_key(key: str) -> str:
     """The key without its run and the day on which that started."""
     return _RUN_PARTS.sub("", key)
