@@ -11,6 +11,7 @@ import nbformat
 import papermill
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
 
 from pqrs_kedro.datasets.kept_notebook import ExecutedNotebook
 from pqrs_kedro.pipelines.notebooks.page import notebook_page
@@ -19,6 +20,8 @@ from pqrs_kedro.pipelines.notebooks.page import notebook_page
 _SECONDS_PER_CELL: Final = 1800
 # Wall-clock facts, and places of this machine.
 _FORGOTTEN: Final = ("papermill", "execution")
+# On loopback, but whoever else is on the machine could listen.
+_ENCRYPTED: Final = Config({"KernelManager": {"transport_encryption": "required"}})
 _QUIET_LOGGING: Final = "version: 1\ndisable_existing_loggers: false\nroot: {level: ERROR}\n"
 
 
@@ -61,6 +64,7 @@ def _executed(source: str, run_id: str, folder: Path) -> NotebookNode:
             cwd=Path.cwd(),
             progress_bar=False,
             execution_timeout=_SECONDS_PER_CELL,
+            config=_ENCRYPTED,
         )
     except PapermillExecutionError as error:
         cells = nbformat.reads(source, as_version=4).cells
@@ -97,3 +101,7 @@ def _forget(notebook: NotebookNode) -> None:
         for name in _FORGOTTEN:
             part.metadata.pop(name, None)
     notebook.metadata.get("language_info", {}).pop("version", None)
+    for cell in notebook.cells:
+        # Papermill's own cell has a random id.
+        if "injected-parameters" in cell.metadata.get("tags", ()):
+            cell.id = "injected-parameters"
