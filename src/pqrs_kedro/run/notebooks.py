@@ -11,7 +11,6 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline.node import Node
 
 from pqrs_kedro.datasets.kept_notebook import ExecutedNotebook
-from pqrs_kedro.lake.layout import notebook_key
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput, check_run_id
 from pqrs_kedro.pipeline_registry import NOTEBOOKS

@@ -44,9 +44,11 @@ def execute_notebook(source: str, run_manifest: Mapping[str, Any], *read: Any) -
     Raises:
         NotebookFailed: a cell raised.
     """
-    with tempfile.TemporaryDirectory(prefix="pqrs-notebook-") as folder:
-        with _kernel_environment(Path(folder)):
-            executed = _executed(source, str(run_manifest["run_id"]), Path(folder))
+    with (
+        tempfile.TemporaryDirectory(prefix="pqrs-notebook-") as name,
+        _kernel_environment(Path(name)) as folder,
+    ):
+        executed = _executed(source, str(run_manifest["run_id"]), folder)
     _forget(executed)
     page = notebook_page(executed, run_manifest)
     return ExecutedNotebook(nbformat.writes(executed).encode(), page.encode())
@@ -73,7 +75,7 @@ def _executed(source: str, run_id: str, folder: Path) -> NotebookNode:
 
 
 @contextmanager
-def _kernel_environment(folder: Path) -> Iterator[None]:
+def _kernel_environment(folder: Path) -> Iterator[Path]:
     """What the kernel inherits: a quiet Kedro, and no settings or history of a person's Jupyter."""
     logging = folder / "logging.yml"
     logging.write_text(_QUIET_LOGGING, encoding="utf-8")
@@ -87,7 +89,7 @@ def _kernel_environment(folder: Path) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in own}
     os.environ.update(own)
     try:
-        yield
+        yield folder
     finally:
         for name, value in before.items():
             os.environ.pop(name, None)

@@ -10,12 +10,10 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 # Nothing is fetched from elsewhere: nbconvert's own pages would ask for these.
-_REMOTE: Final = dict.fromkeys(
-    (
-        "mathjax_url", "require_js_url", "jquery_url", "mermaid_js_url", "mermaid_layout_elk_js_url",
-    ),
-    "",
-)  # fmt: skip
+_REMOTE: Final = {
+    f"{name}_url": ""
+    for name in ("mathjax", "require_js", "jquery", "mermaid_js", "mermaid_layout_elk_js")
+}
 
 
 def notebook_page(notebook: NotebookNode, run_manifest: Mapping[str, Any]) -> str:
