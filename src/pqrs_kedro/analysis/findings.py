@@ -59,7 +59,7 @@ class Finding:
         if self.limits is not None:
             asked = " a ".join(self.form(limit) for limit in self.limits)
         seen = NONE if self.realised is None else self.form(self.realised)
-        return [self.fact, asked, seen, number(self.observations), self.judged]
+        return [self.fact, self.judged, asked, seen, number(self.observations)]
 
 
 def tested(
@@ -99,7 +99,7 @@ def inside(
 
 def findings_table(found: Iterable[Finding], caption: str, source: str) -> Shown:
     """Findings with their verdicts."""
-    header = ("Hecho", "Solicitado", "Realizado", "Observaciones", "Veredicto")
+    header = ("Hecho", "Veredicto", "Solicitado", "Realizado", "Observaciones")
     return table(header, [item.cells() for item in found], caption, source)
 
 

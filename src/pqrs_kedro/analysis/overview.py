@@ -10,7 +10,8 @@ from pqrs_kedro.report.spanish import long_date, number, percent
 
 def run_facts(run: RunData) -> Shown:
     """Identity, inputs and size of the run, from its manifest."""
-    return table(("Corrida", run.run_id), _facts(run), "Qué se pidió y qué hay", "manifest.json")
+    header = ("Corrida", run.run_id)
+    return table(header, _facts(run), "Qué se pidió y qué hay", "manifest.json", is_text=True)
 
 
 def _facts(run: RunData) -> Iterator[tuple[str, str]]:

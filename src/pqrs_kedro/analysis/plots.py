@@ -8,7 +8,13 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, NullFormatter
+from matplotlib.ticker import (
+    FixedFormatter,
+    FixedLocator,
+    FuncFormatter,
+    MaxNLocator,
+    NullFormatter,
+)
 
 from pqrs_kedro.analysis.distributions import HOURS, Hours, Shares, Variants, Volume
 from pqrs_kedro.analysis.durations import Segment
@@ -74,6 +80,7 @@ def hours_plot(found: Hours) -> Markup:
         )  # fmt: skip
         axes.set_title(CHANNEL_NAMES[CHANNEL_IDS[row]], loc="left", fontsize=10)
         axes.set_xticks(range(0, HOURS, 6))
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.yaxis.set_major_formatter(_PER_CENT)
         axes.set_xlabel("hora local")
         axes.grid(axis="y")

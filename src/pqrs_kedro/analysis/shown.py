@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,20 @@ class Judged:
 
 
 def table(
-    header: Sequence[str], rows: Iterable[Sequence[str | Judged]], caption: str, source: str
+    header: Sequence[str],
+    rows: Iterable[Sequence[str | Judged]],
+    caption: str,
+    source: str,
+    *,
+    is_text: bool = False,
 ) -> Shown:
-    """A table whose first column names its rows; verdicts are marked."""
-    head = Markup().join(Markup("<th>{}</th>").format(name) for name in header)
+    """A table whose first column names its rows; verdicts are marked, text is broken into lines."""
+    kind = "text" if is_text else "number"
+    head = Markup().join(Markup('<th class="{}">{}</th>').format(kind, name) for name in header)
     body = Markup("\n").join(
-        Markup("<tr><th>{}</th>{}</tr>").format(row[0], Markup().join(map(_cell, row[1:])))
+        Markup("<tr><th>{}</th>{}</tr>").format(
+            row[0], Markup().join(_cell(cell, kind) for cell in row[1:])
+        )
         for row in rows
     )
     return Shown(
@@ -65,11 +73,11 @@ def together(*parts: Shown) -> Shown:
     return Shown(Markup("\n").join(chain.from_iterable([part.html] for part in parts)))
 
 
-def _cell(cell: str | Judged) -> Markup:
+def _cell(cell: str | Judged, kind: str) -> Markup:
     if isinstance(cell, Judged):
-        kind, mark = _marked(cell.holds)
-        return Markup('<td class="text {}">{} {}</td>').format(kind, mark, cell.text)
-    return Markup("<td>{}</td>").format(escape(cell))
+        outcome, mark = _marked(cell.holds)
+        return Markup('<td class="text {}">{} {}</td>').format(outcome, mark, cell.text)
+    return Markup('<td class="{}">{}</td>').format(kind, cell)
 
 
 def _marked(holds: bool | None) -> tuple[str, str]:
