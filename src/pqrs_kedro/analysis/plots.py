@@ -16,6 +16,7 @@ from matplotlib.ticker import (
     NullFormatter,
 )
 
+from pqrs_kedro.analysis.backlog import Outlook
 from pqrs_kedro.analysis.distributions import HOURS, Hours, Shares, Variants, Volume
 from pqrs_kedro.analysis.durations import Segment
 from pqrs_kedro.analysis.survival import SurvivalCurve
@@ -175,6 +176,26 @@ def intervals_plot(
         axes.grid(axis="x")
 
     return both_forms("intervals", 0.9 + 0.27 * len(rows), draw, "Puntos con intervalos")
+
+
+def outlook_plot(found: Outlook) -> Markup:
+    """The backlog of the days observed, and the forecast with its error bars."""
+    limits = found.limits()
+
+    def draw(figure: Figure, form: Form) -> None:
+        axes = figure.add_subplot()
+        axes.plot(found.past_days, found.past, color=REALISED, label="Observado")
+        days = [found.origin + item.horizon for item in found.tests]
+        axes.plot(days, found.expected, "o", ms=5, color=REQUESTED, label="Pronóstico")
+        for day, bounds in zip(days, limits, strict=True):
+            if bounds is not None:
+                axes.vlines(day, *bounds, color=REQUESTED, lw=2)
+        axes.set_ylabel("tickets abiertos")
+        shown = range(int(found.past_days[0]), days[-1] + 1)
+        day_axis(axes, [to_date(day) for day in shown], form)
+        outer_legend(figure, axes, form)
+
+    return both_forms("outlook", 3.4, draw, "Línea: backlog observado; puntos: pronóstico")
 
 
 def _panels(
