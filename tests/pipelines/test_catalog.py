@@ -28,9 +28,15 @@ from pqrs_kedro.run.engine import ENGINE, EngineSettings
 STAGES = ["synthesis", "ingestion", "curation", "metrics", "reporting"]
 # Both read the raw objects; the counts are a second reading that ingestion has no part in.
 RAW = {"raw_events", "raw_line_counts"}
-LAYERS = ["raw", "truth", "bronze", "silver", "gold", "quality"]
+LAYERS = ["raw", "truth", "bronze", "silver", "gold", "quality", "analysis"]
 PIPELINES = register_pipelines()
 WHOLE: Pipeline = PIPELINES["__default__"]
+NOTEBOOKS: Pipeline = PIPELINES["notebooks"]
+# What only the notebooks read and write: a committed run's manifest, and files.
+OF_NOTEBOOKS = {
+    "run_manifest",
+    *(f"{name}{part}" for name in NOTEBOOKS.all_outputs() for part in ("_source", "")),
+}
 
 
 Entries = dict[str, Any]
@@ -103,7 +109,8 @@ def test_every_table_has_an_entry_and_every_lake_entry_a_table(unused: Entries) 
 def test_what_is_not_persisted_lives_in_memory_or_in_the_engine_but_the_users_file(
     unused: Entries,
 ) -> None:
-    passing = {name: data for name, data in unused.items() if name not in persisted(unused)}
+    kept = persisted(unused).keys() | OF_NOTEBOOKS
+    passing = {name: data for name, data in unused.items() if name not in kept}
     assert isinstance(passing.pop("municipal_polygons"), MunicipalPolygons)
     assert all(isinstance(data, MemoryDataset | EngineTable) for data in passing.values())
 
@@ -116,7 +123,7 @@ def test_every_persisted_entry_has_the_layer_of_its_table(unused: Entries) -> No
 
 def test_every_entry_has_a_layer_no_earlier_than_those_it_comes_from(unused: Entries) -> None:
     layers = {n: LAYERS.index(data.metadata["kedro-viz"]["layer"]) for n, data in unused.items()}
-    for node in WHOLE.nodes:
+    for node in (WHOLE + NOTEBOOKS).nodes:
         inputs = [layers[name] for name in node.inputs if name in layers]
         assert all(max(inputs, default=0) <= layers[name] for name in node.outputs)
 
@@ -152,8 +159,9 @@ def test_without_a_run_id_the_catalog_is_that_of_the_last_finished_run(
 
 
 def test_what_the_pipelines_read_and_write_is_in_the_catalog(unused: Entries) -> None:
-    read_or_written = {name for name in WHOLE.datasets() if not name.startswith("param")}
-    assert read_or_written == set(unused)
+    every = WHOLE + NOTEBOOKS
+    assert {name for name in every.datasets() if not name.startswith("param")} == set(unused)
+    assert not OF_NOTEBOOKS & WHOLE.datasets()
 
 
 # Previews
@@ -267,6 +275,7 @@ def test_viz_shows_every_node_and_layer_and_opens_nothing(
     graph, panels = export(documento_run.project, tmp_path / "viz", previews=False)
     assert graph["layers"] == LAYERS
     shown = {node["name"]: node for node in graph["nodes"] if node["type"] == "data"}
+    # All pipelines, and nothing that is not in the catalog but parameters.
     assert set(shown) == set(unused)
     layers = {n: data.metadata["kedro-viz"]["layer"] for n, data in unused.items()}
     assert {name: node["layer"] for name, node in shown.items()} == layers
@@ -297,8 +306,8 @@ def test_viz_previews_every_persisted_dataset(documento_run: Run, tmp_path: Path
 # The pipelines
 
 
-def test_the_registry_has_the_five_pipelines_and_the_whole() -> None:
-    assert list(PIPELINES) == [*STAGES, "__default__"]
+def test_the_registry_has_the_five_pipelines_the_notebooks_and_the_whole() -> None:
+    assert list(PIPELINES) == [*STAGES, "notebooks", "__default__"]
     whole = [node.name for name in STAGES for node in PIPELINES[name].nodes]
     assert sorted(whole) == sorted(node.name for node in WHOLE.nodes)
     assert len(whole) == len(set(whole))

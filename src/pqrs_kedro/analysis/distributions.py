@@ -88,7 +88,7 @@ def arrival_model(run: RunData) -> ArrivalModel:
 def counts_of(values: "pd.Series[int]", keys: Ints) -> Ints:
     """How often each key occurs."""
     counted = values.value_counts()
-    return counted.reindex(keys, fill_value=0).to_numpy(np.int64)
+    return _whole(counted.reindex(keys, fill_value=0))
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _shares(
     run: RunData, fact: str, column: str, names: Mapping[str, str], expected: Floats
 ) -> Shares:
     counted = run.tickets[column].value_counts()
-    counts = counted.reindex(list(names), fill_value=0).to_numpy(np.int64)
+    counts = _whole(counted.reindex(list(names), fill_value=0))
     return Shares(fact, names, counts, np.asarray(expected / expected.sum()))
 
 
@@ -187,7 +187,7 @@ def hours(run: RunData) -> Hours:
     """Hour of reception by channel."""
     counted = run.tickets.groupby(["source_channel", "hour"]).size()
     keys = pd.MultiIndex.from_product([CHANNEL_IDS, range(HOURS)])
-    counts = counted.reindex(keys, fill_value=0).to_numpy(np.int64).reshape(-1, HOURS)
+    counts = _whole(counted.reindex(keys, fill_value=0)).reshape(-1, HOURS)
     return Hours(counts, arrival_model(run).hour_weights)
 
 
@@ -287,6 +287,10 @@ def breach(run: RunData) -> BreachRates:
         due=rows.loc[list(groups), "denominator"].to_numpy(np.int64),
         requested_pct=float(rows.loc[TOTAL, "requested_pct"]),
     )
+
+
+def _whole(counts: "pd.Series[int]") -> Ints:
+    return np.asarray(counts.to_numpy(), np.int64)
 
 
 def _two_decimals(value: float) -> str:

@@ -28,6 +28,9 @@ from pqrs_kedro.report.spanish import CHANNEL_NAMES, number, percent
 
 REALISED: Final = PALETTE[0]
 REQUESTED: Final = PALETTE[1]
+NARROW: Final = "narrow"
+# A curve is drawn until so few are left that nothing could be seen.
+_LEFT: Final = 0.005
 _SHOWN_VARIANTS: Final = 300
 _GRID: Final = 120
 _PER_CENT: Final = FuncFormatter(lambda value, __: percent(value, 0))
@@ -38,8 +41,10 @@ def volume_plot(found: Volume) -> Markup:
 
     def draw(figure: Figure, form: Form) -> None:
         axes = figure.add_subplot()
-        band = {"color": REQUESTED, "alpha": 0.22, "linewidth": 0}
-        axes.fill_between(found.days, found.lower, found.upper, label="Banda del 95 %", **band)
+        axes.fill_between(
+            found.days, found.lower, found.upper, label="Banda del 95 %",
+            color=REQUESTED, alpha=0.22, linewidth=0,
+        )  # fmt: skip
         axes.plot(found.days, found.means, color=REQUESTED, label="Media solicitada")
         axes.plot(found.days, found.received, "o", ms=4, color=REALISED, label="Recibidas")
         axes.set_ylabel("peticiones por día")
@@ -146,7 +151,8 @@ def survival_plot(curves: Mapping[str, SurvivalCurve], unit: str) -> Markup:
             axes.fill_between(times, 100 * lower, 100 * upper, step="post", color=colour,
                               alpha=0.2, linewidth=0)  # fmt: skip
         axes.set_ylim(0, 101)
-        axes.set_xlim(left=0)
+        ends = [curve.quantile(1 - _LEFT) or curve.longest for curve in curves.values()]
+        axes.set_xlim(0, max(ends, default=1))
         axes.yaxis.set_major_formatter(_PER_CENT)
         axes.set_ylabel("tickets aún abiertos")
         axes.set_xlabel(unit)
@@ -169,7 +175,9 @@ def intervals_plot(
         axes.plot(middle, places, "o", ms=5, color=REALISED)
         if reference is not None:
             axes.axvline(reference, color=REQUESTED, lw=1, ls="--")
-        axes.set_yticks(places, [name[: form.label_width * 2] for name in names])
+        # Denominators are in the tables too; the narrow form has no room for them.
+        is_narrow = form.name == NARROW
+        axes.set_yticks(places, [name.split(" (")[0] if is_narrow else name for name in names])
         axes.set_ylim(-0.7, len(names) - 0.3)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, __: number(value, 0)))
         axes.set_xlabel(label)
@@ -202,13 +210,12 @@ def _panels(
     name: str, panels: int, columns: int, draw_panel: Callable[[Axes, int], None], label: str
 ) -> Markup:
     """Small multiples with one legend: several columns in the wide form, one in the narrow."""
-    narrow = "narrow"
 
     def draw(figure: Figure, form: Form) -> None:
-        across = 1 if form.name == narrow else columns
+        across = 1 if form.name == NARROW else columns
         down = ceil(panels / across)
         # The narrow form is as high as its panels need.
-        figure.set_figheight(0.7 + (2.1 if form.name == narrow else 2.2) * down)
+        figure.set_figheight(0.7 + (2.1 if form.name == NARROW else 2.2) * down)
         grid = figure.subplots(down, across, squeeze=False).ravel()
         for place, axes in enumerate(grid):
             if place < panels:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
-from kedro.io import DataCatalog
+from kedro.io import CatalogProtocol
 from kedro.utils import find_kedro_project
 from numpy.typing import NDArray
 
@@ -44,7 +44,7 @@ TICKET_COLUMNS: Final = (
 class RunData:
     """The persisted datasets of one committed run."""
 
-    catalog: DataCatalog
+    catalog: CatalogProtocol[Any, Any]
 
     @cached_property
     def manifest(self) -> Mapping[str, Any]:

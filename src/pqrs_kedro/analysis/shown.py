@@ -82,5 +82,5 @@ def _cell(cell: str | Judged, kind: str) -> Markup:
 
 def _marked(holds: bool | None) -> tuple[str, str]:
     if holds is None:
-        return "none", "·"
+        return "silent", "·"
     return ("pass", "✔") if holds else ("fail", "✘")

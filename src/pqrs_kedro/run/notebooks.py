@@ -14,15 +14,21 @@ from pqrs_kedro.datasets.kept_notebook import ExecutedNotebook
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput, check_run_id
 from pqrs_kedro.pipeline_registry import NOTEBOOKS
-from pqrs_kedro.run.config_loader import NO_RUN, RunConfigLoader
+from pqrs_kedro.run.config_loader import NO_RUN
 from pqrs_kedro.run.manifest import find_manifest
 from pqrs_kedro.run.progress import Display
 
 
 def check_notebook_run(
-    store: Store, pipelines: Sequence[str], given: Mapping[str, Any], loader: RunConfigLoader
+    store: Store, pipelines: Sequence[str], given: Mapping[str, Any], default: object
 ) -> str:
-    """The run that the notebooks are about: the one given, else the last committed one.
+    """The run that the notebooks are about.
+
+    Args:
+        store: the lake.
+        pipelines: what is to be run.
+        given: the `--params`.
+        default: the run given, else the last committed one, as the configuration resolves it.
 
     Raises:
         InvalidInput: other pipelines or parameters are given too, or the run is not committed.
@@ -39,7 +45,7 @@ def check_notebook_run(
             f"{unused[0]}: not allowed with pipelines={NOTEBOOKS}, which read a run as it is; only "
             "run_id is"
         )
-    run_id = check_run_id((loader.runtime_params or {})["run_id"])
+    run_id = check_run_id(default)
     if find_manifest(store, run_id):
         return run_id
     if run_id == NO_RUN:

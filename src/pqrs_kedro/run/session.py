@@ -110,7 +110,8 @@ class RunSession(KedroSession):
         given = self.store.get("runtime_params") or {}
         store = open_store(loader["globals"]["lake_root"], self._project_path)
         try:
-            run_id = check_notebook_run(store, kwargs["pipeline_names"], given, loader)
+            default = (loader.runtime_params or {})["run_id"]
+            run_id = check_notebook_run(store, kwargs["pipeline_names"], given, default)
         except InvalidInput as error:
             raise Refused(str(error)) from None
         self._store["runtime_params"] = {"run_id": run_id}

@@ -51,7 +51,8 @@ def execute_notebook(source: str, run_manifest: Mapping[str, Any], *read: Any) -
         executed = _executed(source, str(run_manifest["run_id"]), folder)
     _forget(executed)
     page = notebook_page(executed, run_manifest)
-    return ExecutedNotebook(nbformat.writes(executed).encode(), page.encode())
+    text: str = nbformat.writes(executed)  # type: ignore[no-untyped-call]
+    return ExecutedNotebook(text.encode(), page.encode())
 
 
 def _executed(source: str, run_id: str, folder: Path) -> NotebookNode:
@@ -69,7 +70,7 @@ def _executed(source: str, run_id: str, folder: Path) -> NotebookNode:
             config=_ENCRYPTED,
         )
     except PapermillExecutionError as error:
-        cells = nbformat.reads(source, as_version=4).cells
+        cells = nbformat.reads(source, as_version=4).cells  # type: ignore[no-untyped-call]
         failed = next((cell.id for cell in cells if cell.source == error.source), "parameters")
         raise NotebookFailed(f"cell {failed!r} raised {error.ename}: {error.evalue}") from error
 

@@ -18,7 +18,7 @@ _REMOTE: Final = {
 
 def notebook_page(notebook: NotebookNode, run_manifest: Mapping[str, Any]) -> str:
     """Text, tables and figures of a notebook; the code stays in the notebook file."""
-    exporter = HTMLExporter(
+    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
         template_name="basic",
         exclude_input=True,
         exclude_input_prompt=True,
