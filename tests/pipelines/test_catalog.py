@@ -28,7 +28,7 @@ from pqrs_kedro.run.engine import ENGINE, EngineSettings
 STAGES = ["synthesis", "ingestion", "curation", "metrics", "reporting"]
 # Both read the raw objects; the counts are a second reading that ingestion has no part in.
 RAW = {"raw_events", "raw_line_counts"}
-LAYERS = ["raw", "truth", "bronze", "silver", "gold", "quality", "analysis"]
+LAYERS = ["raw", "truth", "bronze", "silver", "gold", "quality"]
 PIPELINES = register_pipelines()
 WHOLE: Pipeline = PIPELINES["__default__"]
 NOTEBOOKS: Pipeline = PIPELINES["notebooks"]
@@ -275,15 +275,15 @@ def test_viz_shows_every_node_and_layer_and_opens_nothing(
     graph, panels = export(documento_run.project, tmp_path / "viz", previews=False)
     assert graph["layers"] == LAYERS
     shown = {node["name"]: node for node in graph["nodes"] if node["type"] == "data"}
-    # All pipelines, and nothing that is not in the catalog but parameters.
-    assert set(shown) == set(unused)
+    assert set(shown) == set(unused) - OF_NOTEBOOKS
     layers = {n: data.metadata["kedro-viz"]["layer"] for n, data in unused.items()}
+    layers = {name: layer for name, layer in layers.items() if name not in OF_NOTEBOOKS}
     assert {name: node["layer"] for name, node in shown.items()} == layers
     tasks = {node["name"] for node in graph["nodes"] if node["type"] == "task"}
     assert tasks == {node.name for node in WHOLE.nodes}
     assert sorted(item["id"] for item in graph["pipelines"]) == sorted(PIPELINES)
     code = [panel["code"] for panel in panels if panel.get("code")]
-    assert len(code) == len(WHOLE.nodes)
+    assert len(code) == len(WHOLE.nodes) + len(NOTEBOOKS.nodes)
     # The docstring of its function describes a node; the path of its objects, a dataset.
     assert all('"""' in text for text in code)
     paths = [path for p in panels if (path := p.get("filepath") or "").endswith(".parquet")]
@@ -300,7 +300,8 @@ def test_viz_previews_every_persisted_dataset(documento_run: Run, tmp_path: Path
     assert len(tables) == len(TABLES) + 2
     columns = {tuple(preview["columns"]) for preview in tables}
     assert {tuple(table.columns) for table in TABLES.values()} <= columns
-    assert sum(panel.get("preview_type") == "JSONPreview" for panel in panels) == 1
+    # Raw lines, and the manifest.
+    assert sum(panel.get("preview_type") == "JSONPreview" for panel in panels) == 2
 
 
 # The pipelines

@@ -105,7 +105,7 @@ def due_tickets(run: RunData) -> pd.DataFrame:
         is_breached=due["is_breached"].fillna(False).astype(bool),
         region=due["geo_id"].map(places["region"]).fillna(NO_PLACE),
         department=due["geo_id"].map(places["department"]).fillna(NO_PLACE),
-        weekday=day.dt.weekday,
+        weekday=day.dt.day_of_week,
         month=day.dt.strftime("%Y-%m"),
     )
 
