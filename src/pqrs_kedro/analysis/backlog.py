@@ -152,11 +152,11 @@ class BackTest:
 
     def coverage(self) -> Rate:
         """How many intervals, each made of earlier errors only, held what came."""
-        hits = []
+        hits: list[bool] = []
         for place, day in enumerate(self.origins):
             limits = self.interval_ratios(int(day))
             if limits is not None:
-                hits.append(limits[0] <= self.ratios[place] <= limits[1])
+                hits.append(bool(limits[0] <= self.ratios[place] <= limits[1]))
         return Rate(f"{self.horizon}", sum(hits), len(hits))
 
     @property

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from pqrs_kedro.analysis import checks
-from pqrs_kedro.analysis.findings import Finding, inside, tested
+from pqrs_kedro.analysis.findings import Finding, by_tests, inside
 from pqrs_kedro.analysis.run_data import RunData
 from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.pipelines.reporting.nodes import BREACH_RATE, TOTAL
@@ -49,11 +49,11 @@ class Volume:
         count = int(self.received.sum())
         inside_band = int(((self.received >= self.lower) & (self.received <= self.upper)).sum())
         return [
-            tested(
+            by_tests(
                 "Peticiones recibidas", float(self.means.sum()), float(count), number, count,
                 lambda: [checks.normal(surplus, variance**0.5, len(self.days))],
             ),
-            tested(
+            by_tests(
                 "Días en su banda del 95 % (se prueba la dispersión)", 95.0,
                 100 * inside_band / len(self.days), percent, len(self.days),
                 lambda: [checks.dispersion(self.received, self.means, self.dispersion)],
@@ -109,7 +109,7 @@ class Shares:
         """One for all categories together, which is tested, and one for each, which is not."""
         total = int(self.counts.sum())
         farthest = int(np.abs(self.realised - self.requested).argmax())
-        together = tested(
+        together = by_tests(
             f"{self.fact}: todas", None, None, percent, total,
             lambda: [checks.multinomial(self.counts, self.requested)],
         )  # fmt: skip
@@ -175,7 +175,7 @@ class Hours:
 
     def _finding(self, row: int, channel: str) -> Finding:
         peak = int(self.requested[row].argmax())
-        return tested(
+        return by_tests(
             f"{CHANNEL_NAMES[channel]}: 24 horas (se muestra la de las {peak:02d})",
             100 * float(self.requested[row, peak]), 100 * float(self.realised[row, peak]),
             percent, int(self.counts[row].sum()),
@@ -270,7 +270,7 @@ class BreachRates:
 
     def _finding(self, name: str, breached: int, due: int) -> Finding:
         rate = 100 * breached / due if due else None
-        return tested(
+        return by_tests(
             f"Incumplimiento: {name}", self.requested_pct, rate, percent, due,
             lambda: [checks.share(breached, due, self.requested_pct / 100)],
         )  # fmt: skip

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import optimize, stats
 
 from pqrs_kedro.analysis import checks
-from pqrs_kedro.analysis.findings import Finding, tested
+from pqrs_kedro.analysis.findings import Finding, by_tests
 from pqrs_kedro.analysis.run_data import BOGOTA, RunData
 from pqrs_kedro.domain.calendar import OFFICE_OPENS, OFFICE_SECONDS, SECONDS_PER_DAY
 from pqrs_kedro.domain.channels import CHANNEL_IDS
@@ -108,7 +108,7 @@ class Segment:
             middle = optimize.brentq(lambda s: self.share_by(s) - 0.5, 0, top + 1, xtol=0.01)
             asked, seen = middle / scale, float(np.median(self.seconds)) / scale
         fact = f"{self.name}, mediana en {self.unit}"
-        return tested(fact, asked, seen, _two_decimals, count, self._checks)
+        return by_tests(fact, asked, seen, _two_decimals, count, self._checks)
 
     def _checks(self) -> list[checks.Check]:
         return checks.uniform_places(self.places())

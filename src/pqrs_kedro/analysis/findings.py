@@ -62,7 +62,7 @@ class Finding:
         return [self.fact, self.judged, asked, seen, number(self.observations)]
 
 
-def tested(
+def by_tests(
     fact: str,
     requested: float | None,
     realised: float | None,
