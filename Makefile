@@ -22,7 +22,7 @@ help: ## This list
 	@echo 'make TARGET [VARIABLE=value]'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
 	@echo
-	@echo 'ARGS       further arguments of run, test, viz, bench, calibration, lock:'
+	@echo 'ARGS       further arguments of run, test, notebooks, viz, bench, calibration, lock:'
 	@echo '             make run ARGS="--env rustfs"         seed $(SEED), stored in RustFS and Postgres'
 	@echo '             make run ARGS="--params seed=7,..."  replaces the default --params whole:'
 	@echo '                                                  Kedro takes the last one only'
@@ -57,6 +57,13 @@ docs: env ## Write data dictionary and distributions of docs/ from contracts and
 viz: env ## The pipelines and their data in a browser
 	$(PY) -m kedro viz run $(ARGS)
 
+# The environment that ARGS names, and the file that tells its last run.
+ENVIRONMENT = $(or $(shell echo '$(ARGS)' | sed -n 's/.*--env[ =]*\([a-z0-9_]*\).*/\1/p'),local)
+notebooks: env ## Execute the analysis notebooks about the last run; the default run first if there is none
+	@test -s data/latest_run.$(ENVIRONMENT) || $(PY) -m kedro run --params seed=$(SEED) \
+		$(if $(filter-out local,$(ENVIRONMENT)),--env $(ENVIRONMENT))
+	$(PY) -m kedro run --pipelines=notebooks $(ARGS)
+
 bench: env ## Time the default run, the generator (memory too) and publication
 	$(PY) -m benchmarks.default_run $(ARGS)
 	$(PY) -m benchmarks.generation $(ARGS)
@@ -65,10 +72,9 @@ bench: env ## Time the default run, the generator (memory too) and publication
 calibration: env ## Breach rate requested and realised: 120 runs of 150,000 tickets, five minutes
 	$(PY) -m benchmarks.calibration $(ARGS)
 
-notebooks sweep up down:
+sweep up down:
 	@echo 'make $@: this part of the project is not there yet' >&2; exit 2
 
-notebooks: ## Not there yet: execute the analysis notebooks
 sweep: ## Not there yet: parameter sweeps
 up: ## Not there yet: start RustFS and Postgres
 down: ## Not there yet: stop them
