@@ -22,7 +22,7 @@ help: ## This list
 	@echo 'make TARGET [VARIABLE=value]'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
 	@echo
-	@echo 'ARGS       further arguments of run, test, sweep, viz, bench, calibration, lock:'
+	@echo 'ARGS       further arguments of run, test, notebooks, sweep, viz, bench, calibration, lock:'
 	@echo '             make run ARGS="--env rustfs"         seed $(SEED), stored in RustFS and Postgres'
 	@echo '             make run ARGS="--params seed=7,..."  replaces the default --params whole:'
 	@echo '                                                  Kedro takes the last one only'
@@ -59,6 +59,13 @@ docs: env ## Write data dictionary, schema of raw events and distributions of do
 viz: env ## The pipelines and their data in a browser
 	$(PY) -m kedro viz run $(ARGS)
 
+# The environment that ARGS names, and the file that tells its last run.
+ENVIRONMENT = $(or $(shell echo '$(ARGS)' | sed -n 's/.*--env[ =]*\([a-z0-9_]*\).*/\1/p'),local)
+notebooks: env ## Execute the analysis notebooks about the last run; the default run first if there is none
+	@test -s data/latest_run.$(ENVIRONMENT) || $(PY) -m kedro run --params seed=$(SEED) \
+		$(if $(filter-out local,$(ENVIRONMENT)),--env $(ENVIRONMENT))
+	$(PY) -m kedro run --pipelines=notebooks $(ARGS)
+
 bench: env ## Time the default run, the generator, curation (memory too) and publication
 	$(PY) -m benchmarks.default_run $(ARGS)
 	$(PY) -m benchmarks.generation $(ARGS)
@@ -80,11 +87,6 @@ down: ## Stop them; their data stays
 
 sweep: env ## Calibrate the breach rate: sweeps/breach_rate.yml, six minutes
 	$(PY) -m kedro sweep $(if $(ARGS),$(ARGS),sweeps/breach_rate.yml)
-
-notebooks:
-	@echo 'make $@: this part of the project is not there yet' >&2; exit 2
-
-notebooks: ## Not there yet: execute the analysis notebooks
 
 # Keeps the versions of the present locks where the ranges allow; ARGS=--upgrade takes the newest.
 # --no-config and no annotations of indexes: a lock names packages and hashes, not places.

@@ -292,7 +292,7 @@ def copy_project(folder: Path) -> Project:
     folder.mkdir(parents=True)
     for name in ("pyproject.toml", ".telemetry"):
         shutil.copy2(ROOT / name, folder)
-    for name in ("src", "conf"):
+    for name in ("src", "conf", "notebooks"):
         leave_out = shutil.ignore_patterns("__pycache__", "local")
         shutil.copytree(ROOT / name, folder / name, ignore=leave_out)
     (folder / "conf/local").mkdir()

@@ -1,4 +1,4 @@
-"""The pipelines, and the whole run as the sum of its stages."""
+"""The pipelines, the whole run as the sum of its stages, and the notebooks about one."""
 
 from typing import Final
 
@@ -8,6 +8,7 @@ from pqrs_kedro.pipelines.curation.pipeline import create_pipeline as curation
 from pqrs_kedro.pipelines.ingestion.pipeline import create_pipeline as ingestion
 from pqrs_kedro.pipelines.intake.pipeline import create_pipeline as intake
 from pqrs_kedro.pipelines.metrics.pipeline import create_pipeline as metrics
+from pqrs_kedro.pipelines.notebooks.pipeline import create_pipeline as notebooks
 from pqrs_kedro.pipelines.reporting.pipeline import create_pipeline as reporting
 from pqrs_kedro.pipelines.synthesis.pipeline import create_pipeline as synthesis
 
@@ -15,12 +16,14 @@ AFTER_RAW: Final = ("ingestion", "curation", "metrics", "reporting")
 STAGES: Final = ("synthesis", *AFTER_RAW)
 # Of a run whose lines come from outside.
 EXTERNAL_STAGES: Final = ("intake", *AFTER_RAW)
+NOTEBOOKS: Final = "notebooks"
 
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Pipelines by name, in the order of the data flow; `__default__` is the whole run.
 
     It generates its lines; `intake` takes the place of `synthesis` where they come from outside.
+    The notebooks are no part of a run: they read one that is committed.
     """
     stages = {
         "synthesis": synthesis(),
@@ -31,4 +34,4 @@ def register_pipelines() -> dict[str, Pipeline]:
         "reporting": reporting(),
     }
     whole = sum((stages[name] for name in STAGES), Pipeline([]))
-    return {**stages, "__default__": whole}
+    return {**stages, NOTEBOOKS: notebooks(), "__default__": whole}

@@ -33,6 +33,12 @@ RAW = {"raw_events", "raw_line_counts"}
 LAYERS = ["raw", "truth", "bronze", "silver", "gold", "quality"]
 PIPELINES = register_pipelines()
 WHOLE: Pipeline = PIPELINES["__default__"]
+NOTEBOOKS: Pipeline = PIPELINES["notebooks"]
+# What only the notebooks read and write: a committed run's manifest, and files.
+OF_NOTEBOOKS = {
+    "run_manifest",
+    *(f"{name}{part}" for name in NOTEBOOKS.all_outputs() for part in ("_source", "")),
+}
 
 
 Entries = dict[str, Any]
@@ -110,7 +116,8 @@ def test_a_recomputed_run_keeps_in_the_engine_what_a_run_keeps_there(unused: Ent
 def test_what_is_not_persisted_lives_in_memory_or_in_the_engine_but_the_users_files(
     unused: Entries,
 ) -> None:
-    passing = {name: data for name, data in unused.items() if name not in persisted(unused)}
+    kept = persisted(unused).keys() | OF_NOTEBOOKS
+    passing = {name: data for name, data in unused.items() if name not in kept}
     assert isinstance(passing.pop("municipal_polygons"), MunicipalPolygons)
     assert isinstance(passing.pop("external_lines"), ExternalLines)
     assert all(isinstance(data, MemoryDataset | EngineTable) for data in passing.values())
@@ -124,7 +131,7 @@ def test_every_persisted_entry_has_the_layer_of_its_table(unused: Entries) -> No
 
 def test_every_entry_has_a_layer_no_earlier_than_those_it_comes_from(unused: Entries) -> None:
     layers = {n: LAYERS.index(data.metadata["kedro-viz"]["layer"]) for n, data in unused.items()}
-    for node in WHOLE.nodes:
+    for node in (WHOLE + NOTEBOOKS).nodes:
         inputs = [layers[name] for name in node.inputs if name in layers]
         assert all(max(inputs, default=0) <= layers[name] for name in node.outputs)
 
@@ -160,9 +167,9 @@ def test_without_a_run_id_the_catalog_is_that_of_the_last_finished_run(
 
 
 def test_what_the_pipelines_read_and_write_is_in_the_catalog(unused: Entries) -> None:
-    datasets = WHOLE.datasets() | PIPELINES["intake"].datasets()
-    read_or_written = {name for name in datasets if not name.startswith("param")}
-    assert read_or_written == set(unused)
+    every = WHOLE + PIPELINES["intake"] + NOTEBOOKS
+    assert {name for name in every.datasets() if not name.startswith("param")} == set(unused)
+    assert not OF_NOTEBOOKS & WHOLE.datasets()
 
 
 # Previews
@@ -300,15 +307,16 @@ def test_viz_previews_every_persisted_dataset(documento_run: Run, tmp_path: Path
     assert len(tables) == len(TABLES) + 2
     columns = {tuple(preview["columns"]) for preview in tables}
     assert {tuple(table.columns) for table in TABLES.values()} <= columns
-    assert sum(panel.get("preview_type") == "JSONPreview" for panel in panels) == 1
+    # Raw lines, and the manifest.
+    assert sum(panel.get("preview_type") == "JSONPreview" for panel in panels) == 2
 
 
 # The pipelines
 
 
-def test_the_registry_has_the_stages_intake_and_the_whole() -> None:
+def test_the_registry_has_the_stages_intake_the_notebooks_and_the_whole() -> None:
     first, *after = STAGES
-    assert list(PIPELINES) == [first, "intake", *after, "__default__"]
+    assert list(PIPELINES) == [first, "intake", *after, "notebooks", "__default__"]
     whole = [node.name for name in STAGES for node in PIPELINES[name].nodes]
     assert sorted(whole) == sorted(node.name for node in WHOLE.nodes)
     assert len(whole) == len(set(whole))

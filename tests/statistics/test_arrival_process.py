@@ -10,9 +10,10 @@ from functools import cache
 import numpy as np
 import pytest
 from scipy import stats
-from tools.distributions import checks, laws
+from tools.distributions import laws
 from tools.distributions.samples import base_profile, parameters
 
+from pqrs_kedro.analysis import checks
 from pqrs_kedro.domain.calendar import colombian_calendar, day_number
 from pqrs_kedro.pipelines.synthesis.arrivals import ArrivalModel
 

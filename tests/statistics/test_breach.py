@@ -12,9 +12,11 @@ import pytest
 from scipy import stats
 from tests.oracle.walk import never_late_share
 from tests.statistics.samples import both_profiles, observed
-from tools.distributions import checks, laws
+from tools.distributions import laws
 from tools.distributions.observed import Observed
 from tools.distributions.samples import PROFILES, base_profile, tickets, tickets_in_number
+
+from pqrs_kedro.analysis import checks
 
 ENOUGH = 150_000
 TOLERANCE = 0.0025

@@ -9,12 +9,13 @@ from functools import lru_cache
 import numpy as np
 import pytest
 from tests.statistics.samples import HALF_YEAR, LAW_RUN, both_profiles, observed
-from tools.distributions import checks, durations
-from tools.distributions.checks import Check
+from tools.distributions import durations
 from tools.distributions.clock import DAY, OFFICE_DAY
 from tools.distributions.observed import Observed
 from tools.distributions.samples import base_profile, tickets
 
+from pqrs_kedro.analysis import checks
+from pqrs_kedro.analysis.checks import Check
 from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.parameters import Lognormal
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tools.distributions import checks
 from tools.distributions.samples import base_profile, parameters
 
+from pqrs_kedro.analysis import checks
 from pqrs_kedro.domain.calendar import day_number
 from pqrs_kedro.domain.territory import municipalities
 from pqrs_kedro.pipelines.synthesis.generator import generate_batch

@@ -10,11 +10,11 @@ import numpy as np
 import polars as pl
 import pytest
 from tests.statistics.samples import both_profiles, observed
-from tools.distributions import checks
 from tools.distributions.clock import DAY, same_date_next_month
 from tools.distributions.observed import Observed
 from tools.distributions.samples import PROFILES, tickets
 
+from pqrs_kedro.analysis import checks
 from pqrs_kedro.domain.statuses import STATUS_CODE
 from pqrs_kedro.pipelines.synthesis.events import batch_events
 from pqrs_kedro.pipelines.synthesis.paths import END, ORDINARY, REPEATED_PETITION, TRANSFERRED

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from tests.oracle.walk import never_late_share
 from tests.statistics.samples import both_profiles, observed
-from tools.distributions import checks, durations, laws
+from tools.distributions import durations, laws
 from tools.distributions.observed import Observed
 from tools.distributions.samples import base_profile, tickets
 
+from pqrs_kedro.analysis import checks
 from pqrs_kedro.pipelines.synthesis.paths import TRANSFERRED
 
 

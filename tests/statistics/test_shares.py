@@ -11,11 +11,12 @@ from importlib.resources import files
 import numpy as np
 import pytest
 from tests.statistics.samples import HALF_YEAR, half_year
-from tools.distributions import checks, laws
-from tools.distributions.checks import Check
+from tools.distributions import laws
 from tools.distributions.observed import Observed
 from tools.distributions.samples import base_profile, tickets
 
+from pqrs_kedro.analysis import checks
+from pqrs_kedro.analysis.checks import Check
 from pqrs_kedro.domain.calendar import to_date
 from pqrs_kedro.domain.channels import CHANNEL_IDS
 

@@ -7,11 +7,11 @@ from itertools import pairwise
 import pytest
 from tests.oracle.walk import BOUNDS, FORBIDDEN, PROBABILITIES, Path, possible
 from tests.statistics.samples import HALF_YEAR, half_year
-from tools.distributions import checks
-from tools.distributions.checks import Check
 from tools.distributions.observed import Observed, variants, yardsticks
 from tools.distributions.samples import tickets
 
+from pqrs_kedro.analysis import checks
+from pqrs_kedro.analysis.checks import Check
 from pqrs_kedro.domain.statuses import STATUS_IDS
 from pqrs_kedro.pipelines.synthesis.paths import END, ORDINARY, REPEATED_PETITION, TRANSFERRED
 

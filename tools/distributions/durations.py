@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from tools.distributions import checks, laws
-from tools.distributions.checks import Check
+from tools.distributions import laws
 from tools.distributions.clock import DAY, OFFICE_DAY, same_date_next_month
 from tools.distributions.observed import Bool, Float, Int, Observed, Segment
 
+from pqrs_kedro.analysis import checks
+from pqrs_kedro.analysis.checks import Check
 from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.domain.statuses import STATUS_CODE
 from pqrs_kedro.parameters import Lognormal, Profile

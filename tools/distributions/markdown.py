@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from tools.distributions.checks import Check
 from tools.distributions.rows import Share
+
+from pqrs_kedro.analysis.checks import Check
 
 Row = tuple[str, ...]
 _WORDS = ("Source", "Verdict", "Hour by profile", "Minute uniform", "Second uniform")

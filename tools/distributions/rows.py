@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from tools.distributions import checks, laws
-from tools.distributions.checks import Check
+from tools.distributions import laws
 from tools.distributions.samples import base_profile
 from tools.distributions.study import Study
 
+from pqrs_kedro.analysis import checks
+from pqrs_kedro.analysis.checks import Check
 from pqrs_kedro.domain.calendar import to_date
 from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.domain.territory import WEIGHT_TOTAL, departments, municipalities

@@ -2,8 +2,7 @@
 
 import numpy as np
 from scipy import stats
-from tools.distributions import checks, laws
-from tools.distributions.checks import Check
+from tools.distributions import laws
 from tools.distributions.markdown import (
     Row,
     markdown,
@@ -22,6 +21,8 @@ from tools.distributions.rows import (
 from tools.distributions.samples import PROFILES, base_profile
 from tools.distributions.study import Study
 
+from pqrs_kedro.analysis import checks
+from pqrs_kedro.analysis.checks import Check
 from pqrs_kedro.domain.channels import CHANNEL_IDS
 
 _BAND = 0.3

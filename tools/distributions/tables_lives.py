@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from tools.distributions import checks, durations, laws
-from tools.distributions.checks import Check
+from tools.distributions import durations, laws
 from tools.distributions.clock import DAY, OFFICE_DAY
 from tools.distributions.markdown import Row, markdown, percent, verdict, within
 from tools.distributions.observed import yardsticks
 from tools.distributions.samples import PROFILES, base_profile
 from tools.distributions.study import RATE, Study
 
+from pqrs_kedro.analysis import checks
+from pqrs_kedro.analysis.checks import Check
 from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.parameters import Lognormal
 from pqrs_kedro.pipelines.synthesis.paths import REPEATED_PETITION, TRANSFERRED

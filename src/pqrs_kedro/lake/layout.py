@@ -119,6 +119,12 @@ def sweep_page_key(day: date, sweep_id: str) -> str:
     return f"reports/day={day.isoformat()}/{_sweep(sweep_id)}/sweep.html"
 
 
+def notebook_key(day: date, run_id: str, name: str, form: str, version: int = 1) -> str:
+    """Key of an executed notebook of a run, beside its report; later ones are numbered."""
+    numbered = name if version == 1 else f"{name}-{version}"
+    return f"reports/day={day.isoformat()}/{_run(run_id)}/{numbered}.{form}"
+
+
 def logical_key(key: str) -> str:
     """The key without its run or sweep, and the day on which that started."""
     return _RUN_PARTS.sub("", key)

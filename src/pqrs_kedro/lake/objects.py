@@ -1,7 +1,7 @@
 """Objects of a run as they are written: content hashes, resumption, and the run's digest."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
@@ -65,6 +65,26 @@ def put(
         if sha256_hex(store.read(key)) != sha256:
             raise ObjectDiffers(key) from None
     return LakeObject(key, rows, memoryview(content).nbytes, sha256, logical_sha256)
+
+
+def put_next(store: Store, keys: Callable[[int], Mapping[str, Content]]) -> tuple[str, ...]:
+    """Keep documents under the first version number whose keys are free or hold the same content.
+
+    Args:
+        store: the lake.
+        keys: content by key for a version, from 1.
+
+    Returns:
+        The keys.
+    """
+    version = 1
+    while True:
+        try:
+            written = [put(store, key, text, rows=0) for key, text in keys(version).items()]
+        except ObjectDiffers:
+            version += 1
+        else:
+            return tuple(item.key for item in written)
 
 
 def start_day(store: Store, run_id: str, now: datetime) -> date:

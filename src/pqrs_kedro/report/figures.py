@@ -88,8 +88,8 @@ def volume_figure(volume: pd.DataFrame, names: Mapping[str, str]) -> Markup:
             axes.stackplot(places, stacked, colors=PALETTE, labels=labels, step="mid")
         else:
             _stack_bars(axes, places, volume, columns)
-        _day_axis(axes, days, form)
-        _legend(figure, axes, form)
+        day_axis(axes, days, form)
+        legend(figure, axes, form)
 
     return both_forms("volume", 3.4, draw, "Barras apiladas: peticiones recibidas por día y canal")
 
@@ -116,8 +116,8 @@ def backlog_figure(backlog: pd.DataFrame, names: Mapping[str, str]) -> Markup:
         places = [day_number(day) for day in days]
         axes.stackplot(places, stacked, colors=PALETTE, labels=list(columns.values()))
         axes.margins(x=0)
-        _day_axis(axes, days, form)
-        _legend(figure, axes, form)
+        day_axis(axes, days, form)
+        legend(figure, axes, form)
 
     return both_forms(
         "backlog", 3.4, draw, "Áreas apiladas: tickets abiertos al cierre de cada día"
@@ -142,7 +142,7 @@ def sla_figure(types: Sequence[TypeFacts], names: Mapping[str, str]) -> Markup:
         axes.set_xticks([])
         axes.spines.bottom.set_visible(False)
         _type_axis(axes, shown, names, form)
-        _legend(figure, axes, form)
+        legend(figure, axes, form)
 
     height = 0.9 + 0.5 * len(types)
     return both_forms("sla", height, draw, "Barras: porcentaje de ciclos dentro y fuera de término")
@@ -168,7 +168,7 @@ def time_figure(types: Sequence[TypeFacts], names: Mapping[str, str]) -> Markup:
         axes.set_xlabel("días calendario, media")
         axes.grid(axis="x")
         _type_axis(axes, shown, names, form)
-        _legend(figure, axes, form)
+        legend(figure, axes, form)
 
     height = 1.3 + 0.62 * len(types)
     return both_forms(
@@ -182,7 +182,7 @@ def _columns(frame: pd.DataFrame, names: Mapping[str, str]) -> dict[str, str]:
     return {name: names[name] for name in known}
 
 
-def _day_axis(axes: Axes, days: Sequence[date], form: Form) -> None:
+def day_axis(axes: Axes, days: Sequence[date], form: Form) -> None:
     ticks = day_ticks(days, form.dates)
     axes.set_xticks([day_number(day) for day in ticks], [short_date(day) for day in ticks])
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -213,7 +213,7 @@ def _cut(label: str) -> str:
     return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…"
 
 
-def _legend(figure: Figure, axes: Axes, form: Form) -> None:
+def legend(figure: Figure, axes: Axes, form: Form) -> None:
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(
         handles,

@@ -49,6 +49,10 @@ COLUMNS: Final = (
 )
 
 
+# The tables that the cycles are measured from.
+MEASURED: Final = ("bronze_pqrs_events", "dim_pqrs_type", "dim_business_day")
+
+
 @dataclass(frozen=True)
 class Question:
     """What is asked of the other calendar, beside what the run's own has."""
@@ -153,16 +157,26 @@ def calendar_impact(
     """
     tables = {
         name: LakeTable(table=name, path=store.location(""), run_id=run.run_id).load()
-        for name in ("bronze_pqrs_events", "dim_pqrs_type", "dim_business_day")
+        for name in MEASURED
     }
+    return impact_of(tables, run.manifest, changes, question)
+
+
+def impact_of(
+    tables: Mapping[str, ibis.Table],
+    manifest: Mapping[str, Any],
+    changes: Sequence[LegalChange],
+    question: Question,
+) -> Impact:
+    """`calendar_impact` of tables that are loaded already, by name (MEASURED)."""
     own_days = tables["dim_business_day"].filter(_.is_business_day).day.to_pyarrow().to_pylist()
-    other = _other_parameters(run, changes, question, own_days)
+    other = _other_parameters(manifest, changes, question, own_days)
     days = business_days_of(other.business_calendar)
     compared = _compare(tables, other)
     return _impact(
         compared,
-        run_id=run.run_id,
-        own_calendar=run.manifest["inputs"]["calendar"],
+        run_id=manifest["run_id"],
+        own_calendar=manifest["inputs"]["calendar"],
         other_calendar=describe_calendar(other.calendar),
         gained=sorted({*days} - {*own_days}),
         lost=sorted({*own_days} - {*days}),
@@ -175,13 +189,13 @@ def business_days_of(calendar: BusinessCalendar) -> list[date]:
 
 
 def _other_parameters(
-    run: CommittedRun,
+    manifest: Mapping[str, Any],
     known: Sequence[LegalChange],
     question: Question,
     own_days: Sequence[date],
 ) -> RunParameters:
     """The parameters of the run with the other calendar."""
-    values = parameters_of(run.manifest)
+    values = parameters_of(dict(manifest))
     own = parse_parameters(values).calendar
     changes = tuple(dict.fromkeys((*own.changes, *known)))
 

@@ -36,6 +36,10 @@ class Display:
         """A node of the stage begins."""
         self._show(f"{stage} ...")
 
+    def executing(self, name: str) -> None:
+        """Something begins that takes a while."""
+        self._show(f"{name} ...")
+
     def saved(self, stage: str, dataset: str, rows: int) -> None:
         """A dataset of the stage has this many rows by now."""
         self._rows.setdefault(stage, {})[dataset] = rows

@@ -10,7 +10,7 @@ from pqrs_kedro.contracts.schema import arrow_schema
 from pqrs_kedro.contracts.tables import TABLES, Table
 from pqrs_kedro.lake.ahead import in_order
 from pqrs_kedro.lake.layout import hive_values, report_key
-from pqrs_kedro.lake.objects import ObjectDiffers, put
+from pqrs_kedro.lake.objects import put_next
 from pqrs_kedro.lake.parquet import stored_rows
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.pipelines.reporting.checks import as_table
@@ -40,12 +40,7 @@ def keep_report(store: Store, run_id: str, criteria: Sequence[Criterion]) -> str
     run = read_run(store, run_id)
     day = date.fromisoformat(hive_values(run.manifest_path)["day"])
     content = report_page(store, run, criteria).encode()
-    version = 1
-    while True:
-        try:
-            return put(store, report_key(day, run_id, version), content, rows=0).key
-        except ObjectDiffers:
-            version += 1
+    return put_next(store, lambda version: {report_key(day, run_id, version): content})[0]
 
 
 def report_page(store: Store, run: CommittedRun, criteria: Sequence[Criterion]) -> str:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from pqrs_kedro.lake.store import Store, open_store
 from pqrs_kedro.parameters import InvalidInput, RunParameters, check_run_id, parse_parameters
-from pqrs_kedro.pipeline_registry import EXTERNAL_STAGES, register_pipelines
+from pqrs_kedro.pipeline_registry import EXTERNAL_STAGES, NOTEBOOKS, register_pipelines
 from pqrs_kedro.pipelines.synthesis.text_grammar import PQRS_TYPES
 from pqrs_kedro.polygons.source import polygons_file, read_polygons
 from pqrs_kedro.run.acceptance import Criterion, check_acceptance
@@ -24,6 +24,11 @@ from pqrs_kedro.run.engine import ENGINE, load_library
 from pqrs_kedro.run.identity import new_run_id
 from pqrs_kedro.run.inspection import Inspection, inspect_lines
 from pqrs_kedro.run.manifest import find_manifest, refuse_purged
+from pqrs_kedro.run.notebooks import (
+    NotebookProgress,
+    check_notebook_run,
+    notebook_environment,
+)
 from pqrs_kedro.run.objects_of_run import retain_run
 from pqrs_kedro.run.progress import Display
 from pqrs_kedro.run.quality_gate import QUALITY, describe_checks, refuse_failed_checks
@@ -86,6 +91,8 @@ class RunSession(KedroSession):
             RunFailed: a stage failed, or a criterion does not hold.
             RunInterrupted, RunTerminated: Ctrl-C, SIGTERM.
         """
+        if NOTEBOOKS in (kwargs.get("pipeline_names") or ()):
+            return self._execute_notebooks(args, kwargs)
         began = perf_counter()
         display = Display(self.console)
         try:
@@ -116,6 +123,38 @@ class RunSession(KedroSession):
         if not all(criterion.holds for criterion in self.outcome):
             raise RunFailed(f"run {run_id} is not accepted")
         return result
+
+    def _execute_notebooks(self, args: Any, kwargs: Any) -> dict[str, Any]:
+        """Execute the notebooks about a committed run, which stays as it is.
+
+        Raises:
+            Refused: other pipelines or parameters are given too, or the run is not committed.
+            RunFailed: a notebook failed.
+        """
+        loader = self._get_config_loader()
+        given = self.store.get("runtime_params") or {}
+        store = open_store(loader["globals"]["lake_root"], self._project_path)
+        try:
+            default = (loader.runtime_params or {})["run_id"]
+            run_id = check_notebook_run(store, kwargs["pipeline_names"], given, default)
+        except InvalidInput as error:
+            raise Refused(str(error)) from None
+        self._store["runtime_params"] = {"run_id": run_id}
+        self._store["session_id"] = self.session_id = run_id
+        progress = NotebookProgress(run_id, store)
+        self._hook_manager.register(progress)
+        try:
+            with notebook_environment(self._project_path, self.store.get("env")), stop_signals():
+                return super().run(*args, **kwargs)
+        except KeyboardInterrupt:
+            raise RunInterrupted(f"{progress.running} aborted") from None
+        except Terminated:
+            raise RunTerminated(f"{progress.running} aborted") from None
+        except Exception as error:
+            raise RunFailed(f"{progress.running} of run {run_id}: {_reason(error)}") from error
+        finally:
+            progress.pause()
+            ENGINE.close()
 
     def _prepare(self, runner: object) -> tuple[RunParameters, Store]:
         """Check everything that can be refused, and fix the run id, before anything is written."""
