@@ -13,8 +13,8 @@ from pqrs_kedro.cli import cli
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 _HEAD: Final = """# Commands
 
-*Generated from the commands by `make docs`.* `kedro` stands for `.venv/bin/python -m kedro`. Kedro's own commands,
-`kedro run` first of all, are in its documentation; `kedro --help` lists everything.
+*Generated from the commands by `make docs`.* `kedro` stands for `.venv/bin/python -m kedro`.
+Kedro's own commands, `kedro run` first of all, are in its documentation; `kedro --help` lists all.
 
 | Command | What it does |
 |---|---|

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 from tests.conftest import Project, Run, params
 
@@ -21,11 +22,11 @@ def follow(project: Project) -> None:
     assert [kind for kind, *_ in blocks].count("diff") == 4
     for kind, title, content in blocks:
         if kind == "python":
-            (project.folder / title).write_text(content, encoding="utf-8")
+            (project.path / title).write_text(content, encoding="utf-8")
             continue
         done = subprocess.run(
             ["git", "apply", "-"],
-            input=content, cwd=project.folder, capture_output=True, text=True, check=False,
+            input=content, cwd=project.path, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{done.stderr}\n{content}"
 
@@ -53,5 +54,7 @@ def test_a_kpi_is_added_by_following_the_page(make_project: Callable[[], Project
     assert f"{NAME}/primary_key" in {
         f"{row['dataset']}/{row['check_name']}" for row in run.rows("data_quality")
     }
-    shown = project.kedro("warehouse", "psql", "-Atc", f"SELECT count(*) FROM {NAME}_current")
-    assert (shown.code, shown.out.strip()) == (0, str(len(rows)))
+    with psycopg.connect(project.warehouse_url) as connection:
+        query = f"SELECT channel, sum(reopened_count) FROM {NAME}_current GROUP BY channel"
+        served = {channel: int(count) for channel, count in connection.execute(query)}
+    assert {channel: count for channel, count in served.items() if count} == expected

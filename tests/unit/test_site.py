@@ -54,5 +54,6 @@ def test_every_command_has_an_example_that_begins_with_its_name():
     assert len(sections) > 10
     for section in sections:
         name = section.splitlines()[0]
-        (example,) = re.findall(r"```bash\n(.*?)\n```", section, re.DOTALL)
-        assert example.startswith(name), name
+        examples = re.findall(r"```bash\n(.*?)\n```", section, re.DOTALL)
+        assert examples, name
+        assert all(name in line for text in examples for line in text.splitlines()), name
