@@ -15,7 +15,7 @@ export PYTHONPATH := $(CURDIR)/src
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check format docs notebooks sweep viz bench calibration up down lock clean \
+.PHONY: help run test check format docs site notebooks sweep viz bench calibration up down lock clean \
 	env env-test
 
 help: ## This list
@@ -39,6 +39,8 @@ run: env ## One run of all pipelines, set up first where needed
 test: env-test ## The whole test suite
 	$(PY) -m pytest -n $(WORKERS) --dist loadgroup --durations=15 $(ARGS)
 
+# Strict: a page that is in no menu or a link that leads nowhere is an error.
+SITE = NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 check: env-test ## Format, lint, types, generated documents
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
@@ -46,15 +48,21 @@ check: env-test ## Format, lint, types, generated documents
 	$(PY) -m pqrs_kedro.contracts.dictionary --check
 	$(PY) -m tools.distributions --check
 	$(PY) -m pqrs_kedro.contracts.raw_schema --check
+	$(PY) -m tools.cli_page --check
+	$(SITE) --quiet
 
 format: env-test ## Format the code, fix what the linter can
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-docs: env ## Write data dictionary, schema of raw events and distributions of docs/ from contracts and generator
+docs: env ## Write what is generated of docs/: dictionary, schema, distributions, commands
 	$(PY) -m pqrs_kedro.contracts.dictionary
 	$(PY) -m pqrs_kedro.contracts.raw_schema
 	$(PY) -m tools.distributions
+	$(PY) -m tools.cli_page
+
+site: env-test ## The documents as a web site: build/site/index.html
+	$(SITE)
 
 viz: env ## The pipelines and their data in a browser
 	$(PY) -m kedro viz run $(ARGS)

@@ -1,0 +1,89 @@
+"""Write docs/cli.md from the commands themselves: `python -m tools.cli_page [--check]`."""
+
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+
+from pqrs_kedro.cli import cli
+
+PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
+_HEAD: Final = """# Commands
+
+*Generated from the commands by `make docs`.* `kedro` stands for `.venv/bin/python -m kedro`.
+Kedro's own commands, `kedro run` first of all, are in its documentation; `kedro --help` lists all.
+
+| Command | What it does |
+|---|---|
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    commands = list(_commands(cli, "kedro"))
+    rows = [f"| [`{name}`](#{_anchor(name)}) | {_summary(command)} |" for name, command in commands]
+    parts = [_HEAD + "\n".join(rows)]
+    parts += [_section(name, command) for name, command in commands]
+    return "\n\n".join(parts) + "\n"
+
+
+def _commands(group: click.Group, prefix: str) -> Iterator[tuple[str, click.Command]]:
+    for name, command in sorted(group.commands.items()):
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{prefix} {name}")
+        elif not command.hidden:
+            yield f"{prefix} {name}", command
+
+
+def _summary(command: click.Command) -> str:
+    return inspect.cleandoc(command.help or "").split("\n\n")[0].replace("\n", " ")
+
+
+def _anchor(name: str) -> str:
+    return name.replace(" ", "-")
+
+
+def _section(name: str, command: click.Command) -> str:
+    context = click.Context(command, info_name=name)
+    usage = " ".join([name, *command.collect_usage_pieces(context)])
+    lines = [f"## {name}", "", f"`{usage}`", "", _text(command)]
+    params = [item for item in command.params if isinstance(item, click.Option)]
+    options = [record for item in params if (record := item.get_help_record(context))]
+    if options:
+        lines += ["", "| Option | Meaning |", "|---|---|"]
+        lines += [f"| `{_cell(option)}` | {_cell(meaning)} |" for option, meaning in options]
+    return "\n".join(lines)
+
+
+def _text(command: click.Command) -> str:
+    """The help text; its examples, `Example: …`, as code."""
+    paragraphs = inspect.cleandoc(command.help or "").replace("\b\n", "").split("\n\n")
+    return "\n\n".join(map(_paragraph, paragraphs))
+
+
+def _paragraph(text: str) -> str:
+    title, colon, example = text.partition(":")
+    if colon and title in ("Example", "Examples"):
+        lines = "\n".join(line.strip() for line in example.strip().splitlines())
+        return f"```bash\n{lines}\n```"
+    return text
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def main() -> None:
+    """Write the page, or say that it is stale."""
+    made = page()
+    if sys.argv[1:] != ["--check"]:
+        PAGE.write_text(made, encoding="utf-8")
+    elif PAGE.read_text(encoding="utf-8") != made:
+        raise SystemExit("docs/cli.md is not what the commands say: `make docs` writes it")
+
+
+if __name__ == "__main__":
+    main()
