@@ -259,7 +259,8 @@ class BreachRates:
     names: tuple[str, ...]
     breached: Ints
     due: Ints
-    requested_pct: float
+    requested_pct: float | None
+    """Null where the response's level was given instead."""
 
     def findings(self) -> list[Finding]:
         """Every rate is tested against the request."""
@@ -268,9 +269,12 @@ class BreachRates:
 
     def _finding(self, name: str, breached: int, due: int) -> Finding:
         rate = 100 * breached / due if due else None
+        fact, requested = f"Incumplimiento: {name}", self.requested_pct
+        if requested is None:
+            return Finding(fact, None, rate, due, percent, silence="no se pidió ninguna tasa")
         return by_tests(
-            f"Incumplimiento: {name}", self.requested_pct, rate, percent, due,
-            lambda: [checks.share(breached, due, self.requested_pct / 100)],
+            fact, requested, rate, percent, due,
+            lambda: [checks.share(breached, due, requested / 100)],
         )  # fmt: skip
 
 
@@ -283,7 +287,7 @@ def breach(run: RunData) -> BreachRates:
         names=tuple(groups.values()),
         breached=rows.loc[list(groups), "numerator"].to_numpy(np.int64),
         due=rows.loc[list(groups), "denominator"].to_numpy(np.int64),
-        requested_pct=float(rows.loc[TOTAL, "requested_pct"]),
+        requested_pct=run.parameters.breach_rate and 100 * run.parameters.breach_rate,
     )
 
 

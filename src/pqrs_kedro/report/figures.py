@@ -183,6 +183,7 @@ def _columns(frame: pd.DataFrame, names: Mapping[str, str]) -> dict[str, str]:
 
 
 def day_axis(axes: Axes, days: Sequence[date], form: Form) -> None:
+    """Dates on the axis of days, as many as fit."""
     ticks = day_ticks(days, form.dates)
     axes.set_xticks([day_number(day) for day in ticks], [short_date(day) for day in ticks])
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -214,6 +215,7 @@ def _cut(label: str) -> str:
 
 
 def legend(figure: Figure, axes: Axes, form: Form) -> None:
+    """A legend outside of the axes."""
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(
         handles,
