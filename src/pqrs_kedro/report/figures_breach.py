@@ -88,7 +88,7 @@ def _dots(axes: Axes, groups: Sequence[Group], total: Rate, form: Form) -> None:
 
 
 def _percent_axis(axes: Axes) -> None:
-    axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.set_ylim(0, 1.06 * axes.get_ylim()[1])
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, __: percent(value, 0)))
     axes.grid(axis="y")

@@ -9,19 +9,35 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
 from pqrs_kedro.domain.statuses import (
+    ASSIGNED,
+    CLASSIFIED,
+    CLOSED,
     IN_PROGRESS,
     MANDATORY_PATH,
     ON_HOLD,
     REOPENED,
+    RESPONDED,
 )
 from pqrs_kedro.report.figures import INK, LATE, PALETTE, Form, both_forms
 from pqrs_kedro.report.spanish import STATUS_NAMES, number
 
+_STEP: Final = {status: float(step) for step, status in enumerate(MANDATORY_PATH)}
 # Along the path, and off it: the hold on one side, the reopening on the other.
 _PLACES: Final = {
-    **{status: (float(step), 0.0) for step, status in enumerate(MANDATORY_PATH)},
-    ON_HOLD: (MANDATORY_PATH.index(IN_PROGRESS) + 0.5, 1.0),
-    REOPENED: (MANDATORY_PATH.index(IN_PROGRESS) + 1.0, -1.0),
+    **{status: (step, 0.0) for status, step in _STEP.items()},
+    ON_HOLD: (_STEP[IN_PROGRESS] + 0.5, 1.2),
+    REOPENED: (_STEP[RESPONDED] + 0.2, -1.2),
+}
+# Moves that bend, so that no two lie on each other: part of their length, to the right if positive.
+_BENDS: Final = {
+    (ASSIGNED, CLASSIFIED): -0.9,
+    (IN_PROGRESS, ASSIGNED): -0.9,
+    (RESPONDED, IN_PROGRESS): -0.75,
+    (IN_PROGRESS, ON_HOLD): 0.45,
+    (ON_HOLD, IN_PROGRESS): 0.45,
+    (ON_HOLD, RESPONDED): -0.35,
+    (CLOSED, REOPENED): -0.3,
+    (REOPENED, IN_PROGRESS): -0.35,
 }
 _SHORT: Final = {ON_HOLD: "En espera"}
 
@@ -40,8 +56,8 @@ def flow_figure(moves: Mapping[tuple[str, str], int]) -> Markup:
             axes.text(*_place(status, upright), name, ha="center", va="center", fontsize=9.5,
                       color="#ffffff", zorder=5,
                       bbox={"boxstyle": "round,pad=.35", "fc": "#33608a", "ec": "none"})  # fmt: skip
-        axes.set_xlim(*((-1.45, 1.45) if upright else (-0.6, 7.6)))
-        axes.set_ylim(*((-7.5, 0.5) if upright else (-1.4, 1.4)))
+        axes.set_xlim(*((-1.6, 1.6) if upright else (-0.6, 7.6)))
+        axes.set_ylim(*((-7.5, 0.5) if upright else (-1.55, 1.5)))
         axes.set_axis_off()
 
     label = "Diagrama de flujo: movimientos entre estados en los recorridos principales"
@@ -53,24 +69,23 @@ def _place(status: str, upright: bool) -> tuple[float, float]:
     return (y, -x) if upright else (x, y)
 
 
-def _arrow(
-    axes: Axes, origin: str, target: str, count: int, share: float, upright: bool
-) -> None:
+def _arrow(axes: Axes, origin: str, target: str, count: int, share: float, upright: bool) -> None:
     start, end = _place(origin, upright), _place(target, upright)
-    on_path = _PLACES[origin][1] == _PLACES[target][1] == 0
-    backward = _PLACES[target][0] < _PLACES[origin][0]
-    bend = 0.45 if on_path and backward else 0.12 if not on_path else 0.0
+    bend = _BENDS.get((origin, target), 0.0)
+    is_loop = _PLACES[target][0] < _PLACES[origin][0]
+    gap = 13 if upright else 27
     axes.add_patch(
         FancyArrowPatch(
-            start, end, connectionstyle=f"arc3,rad={bend}", arrowstyle="-|>", mutation_scale=11,
-            shrinkA=26 if not upright else 13, shrinkB=30 if not upright else 15,
-            lw=0.8 + 7 * share, color=LATE if bend and backward else PALETTE[0],
-            alpha=0.75, zorder=2,
+            start, end, connectionstyle=f"arc3,rad={bend}", arrowstyle="-|>",
+            mutation_scale=9 + 5 * share, shrinkA=gap - 12 * bool(bend), shrinkB=gap - 10 * bool(bend),
+            lw=0.8 + 4 * share, color=LATE if is_loop else PALETTE[0], alpha=0.8, zorder=2,
         )
     )  # fmt: skip
-    # arc3 bends to the left of the way from start to end, by this part of its length.
+    # The top of the bow: `arc3` puts the control point twice as far out.
     dx, dy = end[0] - start[0], end[1] - start[1]
-    middle = (start[0] + end[0]) / 2 + bend * dy / 2, (start[1] + end[1]) / 2 - bend * dx / 2
-    shift = (0.16, 0.0) if upright and not bend else (0.0, 0.2 if not bend else 0.0)
-    axes.text(middle[0] + shift[0], middle[1] + shift[1], number(count), color=INK, fontsize=8.5,
-              ha="left" if upright and not bend else "center", va="center", zorder=6)  # fmt: skip
+    x, y = (start[0] + end[0] + bend * dy) / 2, (start[1] + end[1] - bend * dx) / 2
+    beside = upright and not bend
+    if not bend:
+        x, y = (x + 0.12, y) if upright else (x, y + 0.22)
+    axes.text(x, y, number(count), color=INK, fontsize=8.5, zorder=6, va="center",
+              ha="left" if beside else "center")  # fmt: skip

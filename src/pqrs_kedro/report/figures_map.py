@@ -24,8 +24,8 @@ ORANGES: Final = ("#feedde", "#fdbe85", "#fd8d3c", "#e6550d", "#a63603")
 _HIDDEN: Final = "#bdbdbd"
 # San Andrés lies 700 km off the coast: it is drawn in a corner of its own.
 _MAINLAND: Final = (-79.3, -66.7, -4.4, 12.7)
-_ISLANDS: Final = (-81.9, -81.2, 12.4, 13.5)
-_INSET: Final = (0.02, 0.8, 0.1, 0.17)
+_ISLANDS: Final = (-82.1, -81.0, 12.2, 13.7)
+_INSET: Final = (0.01, 0.8, 0.13, 0.17)
 INSULAR: Final = "88"
 # Diameters of points: so many, up to so many points.
 _STEPS: Final = 12
@@ -133,7 +133,7 @@ def _draw(axes: Axes, paths: Mapping[str, Path], fills: Mapping[str, str]) -> Ax
         panel.set_aspect("equal")
         panel.set_xticks([])
         panel.set_yticks([])
-        panel.spines.bottom.set_visible(panel is inset)
+        panel.spines[:].set_visible(panel is inset)
     return inset
 
 

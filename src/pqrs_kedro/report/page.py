@@ -79,6 +79,7 @@ def _environment() -> Environment:
         "percent": spanish.percent,
         "days": spanish.days_of_hours,
         "date": spanish.long_date,
+        "dated": spanish.dated,
         "check": spanish.check_title,
         "limits": _limits,
     }

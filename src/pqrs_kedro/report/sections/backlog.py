@@ -31,7 +31,10 @@ class Ageing:
 def context(material: Material) -> dict[str, Any]:
     """Backlog and age by day, and the ages on the day of the greatest backlog and on the last."""
     facts = material.facts
-    days = list(dict.fromkeys((facts.peak_day, facts.days[-1])))
+    # A whole run ends with no open ticket, of which there is nothing to say.
+    days = [facts.peak_day]
+    if facts.open_by_day.iloc[-1] and facts.days[-1] != facts.peak_day:
+        days.append(facts.days[-1])
     drawn = len(facts.backlog_without_tail)
     ages = facts.ageing.pivot_table(
         index="day", columns="age_bucket", values="backlog_count", aggfunc="sum"

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from pqrs_kedro.domain.territory import municipalities
-from pqrs_kedro.report.figures_map import BLUES, ORANGES, Choropleth, Point, map_figure
+from pqrs_kedro.report.figures_map import (
+    BLUES,
+    INSULAR,
+    ORANGES,
+    Choropleth,
+    Point,
+    map_figure,
+)
 from pqrs_kedro.report.material import Material
 from pqrs_kedro.report.rates import ENOUGH, Rate, rate_of
 
@@ -19,6 +26,7 @@ FEWEST_OF_MUNICIPALITY: Final = 5
 # What the eye does not see at the size of a page: degrees.
 _SIMPLIFIED: Final = 0.04
 _GRID: Final = 1e-4
+_ENLARGED: Final = 0.12
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,9 @@ def outlines(places: pd.DataFrame) -> "dict[str, BaseGeometry]":
     found = {}
     for code in sorted(set(codes)):
         whole = shapely.union_all(shapes[codes == code], grid_size=_GRID)
+        if code == INSULAR:
+            # Islands of 20 km would be specks.
+            whole = shapely.buffer(whole, _ENLARGED)
         found[str(code)] = shapely.simplify(whole, _SIMPLIFIED)
     return found
 
