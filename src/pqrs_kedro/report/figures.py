@@ -97,7 +97,7 @@ def volume_figure(
         else:
             _stack_bars(axes, places, volume, columns)
         if peaks:
-            tops = [volume.loc[day].sum() for day in peaks]
+            tops = [int(volume.loc[day].sum()) for day in peaks]
             marked = [day_number(day) for day in peaks]
             axes.plot(marked, tops, "v", color=INK, markersize=5, label="Pico", clip_on=False)
         day_axis(axes, days, form)
@@ -186,7 +186,9 @@ def time_figure(types: Sequence[TypeFacts], names: Mapping[str, str]) -> Markup:
         legend(figure, axes, form)
 
     height = 1.3 + 0.62 * len(types)
-    return both_forms("time", height, draw, "Barras: días hasta la primera respuesta y hasta el cierre")
+    return both_forms(
+        "time", height, draw, "Barras: días hasta la primera respuesta y hasta el cierre"
+    )
 
 
 def _columns(frame: pd.DataFrame, names: Mapping[str, str]) -> dict[str, str]:
@@ -248,7 +250,7 @@ def both_forms(
     label: str,
     narrow_height: float | None = None,
 ) -> Markup:
-    """Both forms; the style sheet shows one. The narrow one is a little higher if nothing is said."""
+    """Both forms; the style sheet shows one. The narrow one is a little higher by default."""
     heights = (height, height + 0.5 if narrow_height is None else narrow_height)
     drawn = [
         _svg(f"{name}-{form.name}", form, inches, draw, label)
@@ -268,8 +270,8 @@ def _svg(
             axes.patch.set_visible(False)
         text = StringIO()
         nothing: dict[str, Any] = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        # One drawing: `savefig` makes one more to settle the layout, for nothing that could be seen.
-        FigureCanvasSVG(figure).print_svg(text, metadata=nothing)
+        # One drawing: `savefig` makes another one first, for nothing that could be seen.
+        FigureCanvasSVG(figure).print_svg(text, metadata=nothing)  # type: ignore[no-untyped-call]
     return _embedded(text.getvalue(), name, form, label)
 
 

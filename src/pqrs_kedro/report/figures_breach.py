@@ -33,7 +33,8 @@ def trend_figure(weeks: Mapping[date, Rate], total: Rate) -> Markup:
         places = [day_number(day) for day in shown]
         values = [rate.pct or 0.0 for rate in shown.values()]
         limits = [rate.limits or (0.0, 0.0) for rate in shown.values()]
-        axes.fill_between(places, *zip(*limits, strict=True), color=PALETTE[0], alpha=0.25, lw=0,
+        lows, highs = [low for low, _ in limits], [high for _, high in limits]
+        axes.fill_between(places, lows, highs, color=PALETTE[0], alpha=0.25, lw=0,
                           label="IC del 95 %")  # fmt: skip
         axes.plot(places, values, "o-", color=PALETTE[0], ms=4, label="% incumplido por semana")
         above = [(place, rate.pct) for place, rate in zip(places, shown.values(), strict=True)
@@ -78,9 +79,7 @@ def _dots(axes: Axes, groups: Sequence[Group], total: Rate, form: Form) -> None:
         # A hollow point: too few cases to say anything of the group.
         filled = colour if group.rate.whole >= ENOUGH else "none"
         axes.plot([group.rate.pct or 0.0], [row], "o", ms=7, mec=colour, mfc=filled)
-    axes.set_yticks(
-        range(len(known)), [fill(cut(group.name), form.label_width) for group in known]
-    )
+    axes.set_yticks(range(len(known)), [fill(cut(group.name), form.label_width) for group in known])
     axes.set_ylim(-0.6, len(known) - 0.4)
     axes.grid(axis="x")
     axes.spines.bottom.set_visible(False)

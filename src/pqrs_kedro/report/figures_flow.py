@@ -1,4 +1,4 @@
-"""The flow of the main variants: statuses as boxes, moves as arrows as wide as they are frequent."""
+"""The flow of the main variants: statuses as boxes, moves as arrows, wide where frequent."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -39,6 +39,7 @@ _BENDS: Final = {
     (CLOSED, REOPENED): -0.3,
     (REOPENED, IN_PROGRESS): -0.35,
 }
+_BOX: Final = "#33608a"
 _SHORT: Final = {ON_HOLD: "En espera"}
 
 
@@ -55,7 +56,7 @@ def flow_figure(moves: Mapping[tuple[str, str], int]) -> Markup:
             name = _SHORT.get(status, STATUS_NAMES[status])
             axes.text(*_place(status, upright), name, ha="center", va="center", fontsize=9.5,
                       color="#ffffff", zorder=5,
-                      bbox={"boxstyle": "round,pad=.35", "fc": "#33608a", "ec": "none"})  # fmt: skip
+                      bbox={"boxstyle": "round,pad=.35", "fc": _BOX, "ec": "none"})  # fmt: skip
         axes.set_xlim(*((-1.6, 1.6) if upright else (-0.6, 7.6)))
         axes.set_ylim(*((-7.5, 0.5) if upright else (-1.55, 1.5)))
         axes.set_axis_off()
@@ -77,7 +78,8 @@ def _arrow(axes: Axes, origin: str, target: str, count: int, share: float, uprig
     axes.add_patch(
         FancyArrowPatch(
             start, end, connectionstyle=f"arc3,rad={bend}", arrowstyle="-|>",
-            mutation_scale=9 + 5 * share, shrinkA=gap - 12 * bool(bend), shrinkB=gap - 10 * bool(bend),
+            mutation_scale=9 + 5 * share, shrinkA=gap - 12 * bool(bend),
+            shrinkB=gap - 10 * bool(bend),
             lw=0.8 + 4 * share, color=LATE if is_loop else PALETTE[0], alpha=0.8, zorder=2,
         )
     )  # fmt: skip

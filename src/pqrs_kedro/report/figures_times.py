@@ -8,7 +8,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from pqrs_kedro.analysis.survival import SurvivalCurve
+from pqrs_kedro.analysis.survival import Floats, SurvivalCurve
 from pqrs_kedro.report.figures import PALETTE, Form, both_forms, legend
 from pqrs_kedro.report.spanish import number, percent
 
@@ -27,8 +27,10 @@ def survival_figure(name: str, curves: Mapping[str, SurvivalCurve], title: str) 
         for colour, (label, curve) in zip(PALETTE, curves.items(), strict=False):
             known = grid[grid <= curve.longest]
             share, low, high = (_on(known, curve.times, values)
-                                for values in (curve.survival, curve.lower, curve.upper))  # fmt: skip
-            axes.fill_between(known, 100 * low, 100 * high, step="post", color=colour, alpha=0.18, lw=0)
+                                for values in _lines(curve))  # fmt: skip
+            axes.fill_between(
+                known, 100 * low, 100 * high, step="post", color=colour, alpha=0.18, lw=0
+            )
             axes.step(known, 100 * share, where="post", color=colour, lw=1.8, label=label)
         axes.set_ylim(0, 101)
         axes.set_xlim(0, grid[-1])
@@ -41,11 +43,11 @@ def survival_figure(name: str, curves: Mapping[str, SurvivalCurve], title: str) 
     return both_forms(name, 3.3, draw, title)
 
 
-def _on(
-    grid: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]",
-    times: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]",
-    values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]",
-) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+def _lines(curve: SurvivalCurve) -> tuple[Floats, Floats, Floats]:
+    return curve.survival, curve.lower, curve.upper
+
+
+def _on(grid: Floats, times: Floats, values: Floats) -> Floats:
     """The step function on the grid; 1 before its first step."""
     steps = np.searchsorted(times, grid, side="right")
     return np.concatenate(([1.0], values))[steps]

@@ -71,9 +71,7 @@ class Material:
 
     @cached_property
     def breach_by(self) -> dict[str, list[Group]]:
-        """The breach rate by channel, type and region, in a fixed order; groups without due tickets
-        are left out.
-        """
+        """The breach rate by channel, type and region; groups without due tickets are left out."""
         regions = {name: name for name in (*REGIONS, UNKNOWN_REGION)}
         return {
             "Canal": self._groups("source_channel", CHANNEL_NAMES),

@@ -30,7 +30,8 @@ from pqrs_kedro.report.tickets import collect_tickets
 
 # In the order of the page; each has a template of its module's name.
 SECTIONS: Final = (
-    answer, headline, acceptance, volume, backlog, sla, causes, times, flow, territory, quality, reproduce,
+    answer, headline, acceptance, volume, backlog, sla, causes, times, flow, territory, quality,
+    reproduce,
 )  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def collect_tickets(frames: Frames, last_day: date) -> Tickets:
     rows = _with_causes(rows, frames["silver_sla_cycles"], lives)
     due = rows[rows["sla_due_at"].notna() & (rows["sla_due_at"] <= pd.Timestamp(until))]
     local = local_days(due["created_at"])
-    weekday = pd.to_timedelta(local.dt.weekday, unit="D")
+    weekday = pd.to_timedelta(local.dt.day_of_week, unit="D")
     due = due.assign(received_week=(local - weekday).dt.date)
     return Tickets(rows, due, lives, until)
 

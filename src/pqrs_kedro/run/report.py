@@ -69,7 +69,7 @@ def report_frames(store: Store, run: CommittedRun) -> "dict[str, pd.DataFrame]":
 def _frame(
     store: Store, run: CommittedRun, table: Table, columns: Sequence[str] = ()
 ) -> "pd.DataFrame":
-    """All rows of a table of the run, or some of its columns; with the day that is in their path."""
+    """All rows of a table of the run, with the day that is in their path; or some columns."""
 
     def rows(key: str) -> pa.Table:
         found = stored_rows(table, key, store.read(key))

@@ -31,13 +31,14 @@ def context(material: Material) -> dict[str, Any]:
     """Where, why and since when, with the trend by week."""
     weeks = breach_by_week(material.tickets.due)
     found = drivers(material.tickets.due)
+    judged = any(rate.whole >= ENOUGH for rate in weeks.values())
     return {
         "breach": material.breach,
         "where": where(material),
         "main": [item for item in found if item.stands_out][:_SHOWN],
         "stage": next((item for item in stages(material) if item.extra_days > 0), None),
         "since": since_when(weeks, material.breach),
-        "figure": trend_figure(weeks, material.breach),
+        "figure": trend_figure(weeks, material.breach) if judged else "",
         "overdue": int(material.facts.overdue.iloc[-1]),
         "last_observed": material.facts.days[-1],
         "status_names": STATUS_NAMES,
@@ -49,9 +50,7 @@ def context(material: Material) -> dict[str, Any]:
 def where(material: Material) -> list[tuple[str, Group, bool]]:
     """The worst channel, type and region, and whether it stands out from the total."""
     found = ((title, worst(groups)) for title, groups in material.breach_by.items())
-    return [
-        (title, group, group.rate.is_above(material.breach)) for title, group in found if group
-    ]
+    return [(title, group, group.rate.is_above(material.breach)) for title, group in found if group]
 
 
 def since_when(weeks: Mapping[date, Rate], total: Rate) -> Since:

@@ -1,6 +1,6 @@
 """Backlog by type, and how old it is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -49,12 +49,12 @@ def context(material: Material) -> dict[str, Any]:
     }
 
 
-def ageing_on(facts: Facts, day: date, types: Sequence[str] | dict[str, str]) -> Ageing:
+def ageing_on(facts: Facts, day: date, types: Iterable[str]) -> Ageing:
     """The ages at the end of a day."""
     rows = facts.ageing[facts.ageing["day"] == day]
     counts = rows.pivot_table(
         index="pqrs_type", columns="age_bucket", values="backlog_count", aggfunc="sum"
-    ).reindex(index=list(types), columns=list(AGE_BUCKETS), fill_value=0)
-    by_type = {code: [int(n) for n in counts.loc[code]] for code in types}
-    total = [int(n) for n in counts.sum()]
+    ).reindex(index=(codes := list(types)), columns=list(AGE_BUCKETS), fill_value=0)
+    by_type = {code: [int(n) for n in counts.loc[code]] for code in codes}
+    total = counts.sum().astype("int64").tolist()
     return Ageing(day, by_type, total, int(facts.overdue[day]))

@@ -100,6 +100,8 @@ def stages(material: Material) -> Sequence[Stage]:
         return []
     means = spent.groupby(done["breached"]).mean()
     shown = [status for status in STATUS_IDS if status in means.columns and status != CLOSED]
-    found = [Stage(status, float(means.loc[True, status]), float(means.loc[False, status]))
-             for status in shown]  # fmt: skip
+    late, other = (
+        dict(zip(means.columns, means.loc[flag].tolist(), strict=True)) for flag in (True, False)
+    )
+    found = [Stage(status, late[status], other[status]) for status in shown]
     return sorted(found, key=lambda stage: -stage.extra_days)

@@ -17,5 +17,9 @@ def context(material: Material) -> dict[str, Any]:
         "total": material.breach,
         "enough": ENOUGH,
         "figure": sla_figure(material.facts.types, material.types),
-        "groups_figure": groups_figure("groups", material.breach_by, material.breach),
+        "groups_figure": (
+            groups_figure("groups", material.breach_by, material.breach)
+            if material.breach.whole
+            else ""
+        ),
     }

@@ -1,5 +1,6 @@
 """Where petitions come from: departments per 10,000 inhabitants, municipalities as points."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -99,13 +100,14 @@ def small_numbers(tickets: dict[str, int]) -> set[str]:
 
 def municipal_points(material: Material) -> tuple[list[Point], int]:
     """Municipalities with enough tickets, and how many others have some."""
-    counts = material.tickets.rows["geo_id"].value_counts()
-    places = material.places.set_index("geo_id")
-    shown = [(code, int(n)) for code, n in counts.items()
-             if n >= FEWEST_OF_MUNICIPALITY and code in places.index]  # fmt: skip
-    points = [Point(float(places.loc[code, "longitude"]), float(places.loc[code, "latitude"]), n)
-              for code, n in sorted(shown)]  # fmt: skip
-    return points, int((counts > 0).sum()) - len(shown)
+    counts = Counter(material.tickets.rows["geo_id"].dropna())
+    columns = (material.places[name] for name in ("geo_id", "longitude", "latitude"))
+    points = [
+        Point(longitude, latitude, counts[code])
+        for code, longitude, latitude in zip(*columns, strict=True)
+        if counts[code] >= FEWEST_OF_MUNICIPALITY
+    ]
+    return points, len(counts) - len(points)
 
 
 def outlines(places: pd.DataFrame) -> "dict[str, BaseGeometry]":

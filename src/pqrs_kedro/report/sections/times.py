@@ -29,9 +29,7 @@ class Wait:
 
 def context(material: Material) -> dict[str, Any]:
     """Means from gold, curves and quantiles from the tickets."""
-    curves = {
-        event: survival_curves(material.tickets, event, material.types) for event in _EVENTS
-    }
+    curves = {event: survival_curves(material.tickets, event, material.types) for event in _EVENTS}
     replies, closings = curves["first_response_at"], curves["closed_at"]
     return {
         "facts": material.facts,

@@ -50,7 +50,8 @@ class Peak:
 
 def context(material: Material) -> dict[str, Any]:
     """The volume by day, its peaks, and the means of the kinds of days without them."""
-    totals = {day: int(count) for day, count in material.facts.volume.sum(axis=1).items()}
+    days: list[date] = list(material.facts.volume.index)
+    totals = dict(zip(days, map(int, material.facts.volume.sum(axis=1)), strict=True))
     kinds = {day: kind_of(day, material.business_days) for day in totals}
     peaks = peak_days(totals, kinds)
     listed = kinds_of_days(totals, kinds, peaks)
