@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from tests.conftest import Project, Run
+from tests.conftest import ForkedKedro, Project, Run, copy_project
 from tests.pages import Page, read_number, rounded
 
 from pqrs_kedro.contracts.tables import TABLES
@@ -322,3 +322,30 @@ def test_report_keys() -> None:
     day: Any = pd.Timestamp("2026-02-24").date()
     assert report_key(day, "mine") == "reports/day=2026-02-24/run_id=mine/report.html"
     assert report_key(day, "mine", 3) == "reports/day=2026-02-24/run_id=mine/report-3.html"
+
+
+@pytest.mark.xdist_group("doc")
+def test_the_command_makes_the_report_again_with_equal_bytes(
+    documento_run: Run, forked_kedro: ForkedKedro, tmp_path: Path
+) -> None:
+    """Of a run whose criteria have the findings that they had: the page that is there stays."""
+    project = copy_project(tmp_path / "again")
+    shutil.copytree(documento_run.lake, project.lake)
+    assert forked_kedro(project, "warehouse", "publish", documento_run.run_id).code == 0
+    (before,) = project.lake.glob("reports/*/*/report.html")
+    content = before.read_bytes()
+    outcome = forked_kedro(project, "report", documento_run.run_id)
+    assert (outcome.code, outcome.out) == (0, f"{before}\n")
+    assert list(project.lake.glob("reports/*/*/*")) == [before]
+    assert before.read_bytes() == content
+
+
+@pytest.mark.parametrize("run_id", ["never", "../x"])
+def test_the_command_refuses_what_is_no_run(
+    run_id: str, make_project: Callable[[], Project], forked_kedro: ForkedKedro
+) -> None:
+    outcome = forked_kedro(make_project(), "report", run_id)
+    assert outcome.code == 2
+    assert outcome.err.startswith("Error: ")
+    assert run_id in outcome.err
+    assert outcome.out == ""

@@ -97,7 +97,8 @@ def volume_figure(
         else:
             _stack_bars(axes, places, volume, columns)
         if peaks:
-            tops = [int(volume.loc[day].sum()) for day in peaks]
+            totals = dict(zip(days, volume.sum(axis=1).tolist(), strict=True))
+            tops = [totals[day] for day in peaks]
             marked = [day_number(day) for day in peaks]
             axes.plot(marked, tops, "v", color=INK, markersize=5, label="Pico", clip_on=False)
         day_axis(axes, days, form)

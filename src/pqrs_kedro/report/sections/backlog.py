@@ -55,6 +55,6 @@ def ageing_on(facts: Facts, day: date, types: Iterable[str]) -> Ageing:
     counts = rows.pivot_table(
         index="pqrs_type", columns="age_bucket", values="backlog_count", aggfunc="sum"
     ).reindex(index=(codes := list(types)), columns=list(AGE_BUCKETS), fill_value=0)
-    by_type = {code: [int(n) for n in counts.loc[code]] for code in codes}
+    by_type = dict(zip(codes, counts.astype("int64").to_numpy().tolist(), strict=True))
     total = counts.sum().astype("int64").tolist()
     return Ageing(day, by_type, total, int(facts.overdue[day]))

@@ -98,10 +98,10 @@ def stages(material: Material) -> Sequence[Stage]:
     spent = material.tickets.lives.days_in.reindex(done.index).fillna(0.0)
     if done["breached"].nunique() < 2:
         return []
-    means = spent.groupby(done["breached"]).mean()
-    shown = [status for status in STATUS_IDS if status in means.columns and status != CLOSED]
+    shown = [status for status in STATUS_IDS if status in spent.columns and status != CLOSED]
     late, other = (
-        dict(zip(means.columns, means.loc[flag].tolist(), strict=True)) for flag in (True, False)
+        dict(zip(shown, spent.loc[mask, shown].mean().tolist(), strict=True))
+        for mask in (done["breached"], ~done["breached"])
     )
     found = [Stage(status, late[status], other[status]) for status in shown]
     return sorted(found, key=lambda stage: -stage.extra_days)
