@@ -127,7 +127,7 @@ def _variants(events: pd.DataFrame) -> Counter[tuple[str, ...]]:
     codes = pd.Categorical(events["status_to"], STATUS_IDS).codes
     path = codes.astype(np.uint8).tobytes()
     starts = _starts(events)
-    ends = [*starts[1:], len(events)]
+    ends = [*starts[1:], len(events)][: len(starts)]
     ended = STATUS_IDS.index(ARCHIVED)
     counted = Counter(
         path[start:end] for start, end in zip(starts, ends, strict=True) if path[end - 1] == ended
