@@ -113,6 +113,38 @@ def accept(run_id: str, env: str | None) -> None:
 
 @cli.command()
 @click.argument("run_id")
+@click.option("--open", "opened", is_flag=True, help="Show it in the browser.")
+@env_option
+def report(run_id: str, opened: bool, env: str | None) -> None:
+    """Make the report of RUN_ID again and print where it is.
+
+    The acceptance criteria are checked again. A report that comes out the same stays as it is; one
+    that differs, because a criterion has another finding by now, is kept beside it with a number.
+
+    Example: kedro report r20260224T101530Z-3fa9c1 --open
+    """
+    from pqrs_kedro.run.acceptance import check_acceptance
+    from pqrs_kedro.run.report import keep_report
+    from pqrs_kedro.warehouse.connection import open_warehouse
+
+    project, store = _open(run_id, env)
+    try:
+        read_run(store, run_id)
+        with Console(stderr=True).status("checking the run ...") as status:
+            criteria = check_acceptance(store, run_id, open_warehouse(project))
+            status.update("drawing ...")
+            where = store.location(keep_report(store, run_id, criteria))
+    except RunNotFound as error:
+        _refuse(str(error))
+    click.echo(where)
+    if opened:
+        # A page in a bucket has no address that a browser could open by itself.
+        local = Path(where)
+        click.launch(local.as_uri() if local.is_file() else where)
+
+
+@cli.command()
+@click.argument("run_id")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @env_option
 def truth(run_id: str, as_json: bool, env: str | None) -> None:

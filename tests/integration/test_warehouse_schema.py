@@ -113,7 +113,7 @@ def test_every_table_view_and_column_has_a_comment(warehouse: Warehouse) -> None
         SELECT c.relname, a.attname FROM pg_class c
         JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN ('public', 'meta')
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
-        WHERE c.relkind IN ('r', 'p') AND c.relname <> %s AND (
+        WHERE (c.relkind IN ('r', 'p') OR n.nspname = 'public') AND c.relname <> %s AND (
             col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid, 'pg_class') IS NULL)
         UNION ALL
         SELECT c.relname, NULL FROM pg_class c
@@ -122,6 +122,20 @@ def test_every_table_view_and_column_has_a_comment(warehouse: Warehouse) -> None
     """
     with warehouse.connect() as connection:
         assert connection.execute(query, [VERSION_TABLE]).fetchall() == []
+
+
+@pytest.mark.parametrize("table", SERVED)
+def test_a_view_says_of_its_columns_what_the_contracts_say(
+    table: str, warehouse: Warehouse
+) -> None:
+    query = """
+        SELECT a.attname, col_description(a.attrelid, a.attnum) FROM pg_attribute a
+        WHERE a.attrelid = %s::regclass AND a.attnum > 0
+    """
+    with warehouse.connect() as connection:
+        found = dict(connection.execute(query, [f"public.{table}_current"]).fetchall())
+    wanted = metadata().tables[table].columns
+    assert found == {column.name: column.comment for column in wanted}
 
 
 @pytest.mark.parametrize("table", SERVED)

@@ -7,13 +7,13 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from tests.conftest import Project, Run, copy_project
+from tests.conftest import ForkedKedro, Project, Run, copy_project
+from tests.pages import Page, read_number, rounded
 from tests.runs import link_run
 
 from pqrs_kedro.contracts.columns import QUARANTINE_REASONS, REJECTION_REASONS
@@ -21,9 +21,10 @@ from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.domain.readable import readable
 from pqrs_kedro.lake.layout import report_key
 from pqrs_kedro.lake.store import FolderStore
+from pqrs_kedro.report.evidence import Evidence, Example, Reason
 from pqrs_kedro.report.facts import SOURCES
-from pqrs_kedro.report.page import Accepted, render_page
-from pqrs_kedro.report.quality import Evidence, Example, Reason
+from pqrs_kedro.report.material import Accepted
+from pqrs_kedro.report.page import render_page
 from pqrs_kedro.report.spanish import (
     CHECKS,
     NONE,
@@ -36,76 +37,22 @@ from pqrs_kedro.report.spanish import (
     number,
 )
 from pqrs_kedro.report.spark import sparkline
+from pqrs_kedro.report.tickets import SILVER
 from pqrs_kedro.run.acceptance import Criterion
 from pqrs_kedro.run.manifest import RunNotFound, read_run
 from pqrs_kedro.run.repetition import EQUAL_TO_EARLIER, check_repetition
-from pqrs_kedro.run.report import keep_report, report_page
+from pqrs_kedro.run.report import keep_report, report_frames, report_page
 
 CRITERIA = [
     Criterion(1, "raw events.jsonl exists", True, "7 raw objects"),
     Criterion(2, "manifest.json has the counts and paths", False, "an object is missing"),
 ]
 HOSTILE = """<script src="https://evil.example/x.js">alert('$x$')</script>&amp;"""
-ELEMENTS_WITHOUT_END = {"meta", "br", "link", "path", "use", "rect", "img", "polyline", "circle"}
-
-
-class Page(HTMLParser):
-    """A page as a reader's program sees it: elements, tables by caption, cards by title."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.html = html
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.tables: dict[str, list[list[str]]] = {}
-        self.cards: dict[str, tuple[str, str]] = {}
-        self._open: list[str] = []
-        self._rows: list[list[str]] = []
-        self._caption = self._title = self._value = ""
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in ELEMENTS_WITHOUT_END:
-            self._open.append(tag)
-        if tag == "table":
-            self._rows, self._caption = [], ""
-        elif tag == "tr":
-            self._rows.append([])
-        elif tag in ("td", "th"):
-            self._rows[-1].append("")
-        elif tag == "dt":
-            self._title = self._value = ""
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "table":
-            self.tables[" ".join(self._caption.split())] = self._rows
-        if tag in self._open:
-            while self._open.pop() != tag:
-                pass
-
-    def handle_data(self, data: str) -> None:
-        inside = set(self._open)
-        if "caption" in inside:
-            self._caption += data
-        elif inside & {"td", "th"}:
-            separator = " " if "small" in inside else ""
-            self._rows[-1][-1] += separator + data
-        elif "dt" in inside:
-            self._title += data
-        elif "dd" in inside and "strong" in inside:
-            self._value = data
-        elif "dd" in inside and self._value and data.strip():
-            self.cards[self._title] = (self._value, data)
-
-    def table(self, start: str) -> list[list[str]]:
-        """The rows, without the head, of the table whose caption starts like this."""
-        (rows,) = (rows for caption, rows in self.tables.items() if caption.startswith(start))
-        return [[cell.strip() for cell in row] for row in rows[1:]]
 
 
 def frames(run: Run) -> dict[str, pd.DataFrame]:
-    return {name: run.table(name).to_pandas() for name in SOURCES}
+    store = FolderStore(run.lake)
+    return dict(report_frames(store, read_run(store, run.run_id)))
 
 
 def written(run: Run) -> Page:
@@ -124,15 +71,6 @@ def page(small_run: Run, pages: dict[str, Page]) -> Page:
     if small_run.run_id not in pages:
         pages[small_run.run_id] = written(small_run)
     return pages[small_run.run_id]
-
-
-def read_number(text: str) -> float:
-    """A number as the page writes it, without its unit."""
-    return float(text.split("\xa0")[0].replace(".", "").replace(",", "."))
-
-
-def rounded(value: float) -> float:
-    return float(f"{value:.1f}")
 
 
 # Numbers
@@ -263,6 +201,7 @@ def test_the_run_is_identified(page: Page, small_run: Run) -> None:
 @pytest.mark.xdist_group("doc")
 def test_each_criterion_is_shown_as_met_not_met_or_not_checked(documento_run: Run) -> None:
     html = written(documento_run).html
+    html = html[html.index('<ul class="criteria">') :]
     items = re.findall(r'<li class="(\w+)">.*?<b>(\d)\. ', html, flags=re.DOTALL)
     assert items == [
         ("pass", "1"), ("fail", "2"), ("unknown", "3"), ("unknown", "4"), ("unknown", "5"),
@@ -288,9 +227,9 @@ def test_the_page_needs_nothing_but_itself(page: Page) -> None:
 def test_the_page_is_accessible(page: Page) -> None:
     assert ("html", {"lang": "es"}) in page.elements
     svgs = [attributes for tag, attributes in page.elements if tag == "svg"]
-    assert sum(svg["class"] != "spark" for svg in svgs) == 8
+    assert sum(svg["class"] != "spark" for svg in svgs) == 22
     assert all(svg["role"] == "img" and svg["aria-label"] for svg in svgs)
-    assert sum(tag == "figcaption" for tag, _ in page.elements) == 4
+    assert sum(tag == "figcaption" for tag, _ in page.elements) == 11
     heads = [attributes for tag, attributes in page.elements if tag == "th"]
     assert all(head.get("scope") in ("col", "row") for head in heads)
     assert all(page.tables)
@@ -302,10 +241,9 @@ def test_the_page_is_accessible(page: Page) -> None:
 
 
 def test_every_figure_and_table_names_its_source(page: Page) -> None:
-    named = set(
-        re.findall(r"\b(?:gold_\w+|data_quality|quarantine_(?:raw|silver)\w*)\b", page.html)
-    )
-    assert set(SOURCES) - {"gold_run_summary"} <= named
+    found = r"\b(?:gold_\w+|silver_\w+|dim_geo|data_quality|quarantine_(?:raw|silver)\w*)\b"
+    named = set(re.findall(found, page.html))
+    assert {*SOURCES, *SILVER} - {"gold_run_summary", "dim_business_day"} <= named
     assert named <= set(TABLES)
 
 
@@ -463,7 +401,8 @@ def test_quarantine_is_shown_by_reason_with_the_bytes_of_its_lines(dirty_run: Ru
         "ticket": Counter(row["reason"] for row in rejected if row["scope"] == "ticket"),
         "event": Counter(row["reason"] for row in rejected if row["scope"] == "event"),
     }
-    parts = re.split(r"<h3>", page.html)[1:]
+    section = page.html.partition('id="cuarentena"')[2].partition("</section>")[0]
+    parts = section.split("<h3>")[1:]
     assert len(parts) == 3
     shown = 0
     for part, (scope, counted) in zip(parts, of_scope.items(), strict=True):
@@ -571,3 +510,30 @@ def test_report_keys() -> None:
     day: Any = pd.Timestamp("2026-02-24").date()
     assert report_key(day, "mine") == "reports/day=2026-02-24/run_id=mine/report.html"
     assert report_key(day, "mine", 3) == "reports/day=2026-02-24/run_id=mine/report-3.html"
+
+
+@pytest.mark.xdist_group("doc")
+def test_the_command_makes_the_report_again_with_equal_bytes(
+    documento_run: Run, forked_kedro: ForkedKedro, tmp_path: Path
+) -> None:
+    """Of a run whose criteria have the findings that they had: the page that is there stays."""
+    project = copy_project(tmp_path / "again")
+    shutil.copytree(documento_run.lake, project.lake)
+    assert forked_kedro(project, "warehouse", "publish", documento_run.run_id).code == 0
+    (before,) = project.lake.glob("reports/*/*/report.html")
+    content = before.read_bytes()
+    outcome = forked_kedro(project, "report", documento_run.run_id)
+    assert (outcome.code, outcome.out) == (0, f"{before}\n")
+    assert list(project.lake.glob("reports/*/*/*")) == [before]
+    assert before.read_bytes() == content
+
+
+@pytest.mark.parametrize("run_id", ["never", "../x"])
+def test_the_command_refuses_what_is_no_run(
+    run_id: str, make_project: Callable[[], Project], forked_kedro: ForkedKedro
+) -> None:
+    outcome = forked_kedro(make_project(), "report", run_id)
+    assert outcome.code == 2
+    assert outcome.err.startswith("Error: ")
+    assert run_id in outcome.err
+    assert outcome.out == ""

@@ -22,6 +22,7 @@ SOURCES = (
     "gold_kpi_first_response_daily",
     "gold_kpi_close_time_daily",
     "gold_status_transitions_daily",
+    "gold_backlog_ageing_daily",
     "gold_run_summary",
     "data_quality",
 )
@@ -72,6 +73,10 @@ class Facts:
     """Tickets received: a row per day of reception, a column per channel."""
     backlog: pd.DataFrame
     """Open tickets at the end of the day: a row per observed day, a column per type."""
+    ageing: pd.DataFrame
+    """Open tickets by day, type and age bucket."""
+    overdue: "pd.Series[int]"
+    """SLA cycles overdue at the end of each observed day."""
     types: tuple[TypeFacts, ...]
     transitions: Mapping[tuple[str, str], int]
     breach: Breach
@@ -145,6 +150,8 @@ def collect_facts(frames: Frames, date_min: date, date_max: date) -> Facts:
     return Facts(
         volume=volume.loc[received],
         backlog=_by_day(frames["gold_kpi_backlog_daily"], "pqrs_type", "backlog_count"),
+        ageing=frames["gold_backlog_ageing_daily"],
+        overdue=frames["gold_kpi_sla_daily"].groupby("day")["overdue_count"].sum().sort_index(),
         types=_types(frames),
         transitions=_transitions(frames["gold_status_transitions_daily"]),
         breach=_breach(frames["gold_run_summary"]),

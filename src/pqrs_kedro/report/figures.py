@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -31,7 +32,7 @@ PALETTE: Final = (
 WITHIN: Final = PALETTE[2]
 LATE: Final = PALETTE[1]
 # Drawn in a colour of its own, which becomes the page's text colour.
-_INK: Final = "#010203"
+INK: Final = "#010203"
 _LONGEST_LABEL: Final = 30
 # Bars of so many days can be told apart.
 _BARS: Final = 92
@@ -41,17 +42,17 @@ _STYLE: Final[Any] = {
     "text.parse_math": False,
     "font.family": "DejaVu Sans",
     "font.size": 10.5,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.spines.left": False,
     "axes.linewidth": 0.6,
     "ytick.major.size": 0,
-    "grid.color": _INK,
+    "grid.color": INK,
     "grid.alpha": 0.15,
     "grid.linewidth": 0.6,
     "axes.axisbelow": True,
@@ -74,11 +75,18 @@ class Form:
 FORMS: Final = (Form("wide", 9.6, 5, 9, 30), Form("narrow", 4.3, 2, 4, 13))
 
 
-def volume_figure(volume: pd.DataFrame, names: Mapping[str, str]) -> Markup:
-    """Tickets received by day, stacked by channel."""
+def volume_figure(
+    volume: pd.DataFrame,
+    names: Mapping[str, str],
+    free: Sequence[date] = (),
+    peaks: Sequence[date] = (),
+) -> Markup:
+    """Tickets received by day, stacked by channel; free days shaded, peaks marked."""
 
     def draw(figure: Figure, form: Form) -> None:
         axes = figure.add_subplot()
+        for day in free:
+            axes.axvspan(day_number(day) - 0.5, day_number(day) + 0.5, color=INK, alpha=0.08, lw=0)
         columns = _columns(volume, names)
         days = list(volume.index)
         places = [day_number(day) for day in days]
@@ -88,6 +96,11 @@ def volume_figure(volume: pd.DataFrame, names: Mapping[str, str]) -> Markup:
             axes.stackplot(places, stacked, colors=PALETTE, labels=labels, step="mid")
         else:
             _stack_bars(axes, places, volume, columns)
+        if peaks:
+            totals = dict(zip(days, volume.sum(axis=1).tolist(), strict=True))
+            tops = [totals[day] for day in peaks]
+            marked = [day_number(day) for day in peaks]
+            axes.plot(marked, tops, "v", color=INK, markersize=5, label="Pico", clip_on=False)
         day_axis(axes, days, form)
         legend(figure, axes, form)
 
@@ -105,8 +118,13 @@ def _stack_bars(
     axes.set_xlim(min(places) - 0.8, max(places) + 0.8)
 
 
-def backlog_figure(backlog: pd.DataFrame, names: Mapping[str, str]) -> Markup:
-    """Open tickets at the end of each day, stacked by type."""
+def backlog_figure(
+    backlog: pd.DataFrame,
+    names: Mapping[str, str],
+    name: str = "backlog",
+    colours: Sequence[str] = PALETTE,
+) -> Markup:
+    """Open tickets at the end of each day, stacked by type or by age."""
 
     def draw(figure: Figure, form: Form) -> None:
         axes = figure.add_subplot()
@@ -114,14 +132,12 @@ def backlog_figure(backlog: pd.DataFrame, names: Mapping[str, str]) -> Markup:
         stacked = [backlog[column] for column in columns]
         days = list(backlog.index)
         places = [day_number(day) for day in days]
-        axes.stackplot(places, stacked, colors=PALETTE, labels=list(columns.values()))
+        axes.stackplot(places, stacked, colors=colours, labels=list(columns.values()))
         axes.margins(x=0)
         day_axis(axes, days, form)
         legend(figure, axes, form)
 
-    return both_forms(
-        "backlog", 3.4, draw, "Áreas apiladas: tickets abiertos al cierre de cada día"
-    )
+    return both_forms(name, 3.4, draw, "Áreas apiladas: tickets abiertos al cierre de cada día")
 
 
 def sla_figure(types: Sequence[TypeFacts], names: Mapping[str, str]) -> Markup:
@@ -183,7 +199,7 @@ def _columns(frame: pd.DataFrame, names: Mapping[str, str]) -> dict[str, str]:
 
 
 def day_axis(axes: Axes, days: Sequence[date], form: Form) -> None:
-    """Dates on the axis of days, as many as fit."""
+    """Dates below, whole numbers at the side."""
     ticks = day_ticks(days, form.dates)
     axes.set_xticks([day_number(day) for day in ticks], [short_date(day) for day in ticks])
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -204,22 +220,22 @@ def day_ticks(days: Sequence[date], most: int) -> list[date]:
 def _type_axis(
     axes: Axes, shown: Sequence[TypeFacts], names: Mapping[str, str], form: Form
 ) -> None:
-    labels = [_cut(names.get(item.type_id, item.type_id)) for item in shown]
+    labels = [cut(names.get(item.type_id, item.type_id)) for item in shown]
     lines = [fill(label, form.label_width) for label in labels]
     axes.set_yticks(range(len(shown)), lines)
 
 
-def _cut(label: str) -> str:
+def cut(label: str) -> str:
     """A label that leaves room for the figure."""
     return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…"
 
 
 def legend(figure: Figure, axes: Axes, form: Form) -> None:
-    """A legend outside of the axes."""
+    """Above the figure, in as many columns as the form has."""
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(
         handles,
-        [_cut(label) for label in labels],
+        [cut(label) for label in labels],
         loc="outside upper left",
         ncols=form.legend_columns,
         handlelength=1,
@@ -229,10 +245,18 @@ def legend(figure: Figure, axes: Axes, form: Form) -> None:
 
 
 def both_forms(
-    name: str, height: float, draw: Callable[[Figure, Form], None], label: str
+    name: str,
+    height: float,
+    draw: Callable[[Figure, Form], None],
+    label: str,
+    narrow_height: float | None = None,
 ) -> Markup:
-    """Both forms; the style sheet shows one."""
-    drawn = [_svg(f"{name}-{form.name}", form, height, draw, label) for form in FORMS]
+    """Both forms; the style sheet shows one. The narrow one is a little higher by default."""
+    heights = (height, height + 0.5 if narrow_height is None else narrow_height)
+    drawn = [
+        _svg(f"{name}-{form.name}", form, inches, draw, label)
+        for form, inches in zip(FORMS, heights, strict=True)
+    ]
     return Markup("\n").join(drawn)
 
 
@@ -240,14 +264,15 @@ def _svg(
     name: str, form: Form, height: float, draw: Callable[[Figure, Form], None], label: str
 ) -> Markup:
     with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
-        figure = Figure(figsize=(form.width, height + (form.name == "narrow") * 0.5))
+        figure = Figure(figsize=(form.width, height))
         figure.patch.set_visible(False)
         draw(figure, form)
         for axes in figure.axes:
             axes.patch.set_visible(False)
         text = StringIO()
         nothing: dict[str, Any] = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(text, format="svg", metadata=nothing)
+        # One drawing: `savefig` makes another one first, for nothing that could be seen.
+        FigureCanvasSVG(figure).print_svg(text, metadata=nothing)  # type: ignore[no-untyped-call]
     return _embedded(text.getvalue(), name, form, label)
 
 
@@ -260,9 +285,15 @@ def _embedded(svg: str, name: str, form: Form, label: str) -> Markup:
     body = svg[svg.index("<svg") :]
     body = body[body.index(">") + 1 :]
     body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", body, flags=re.DOTALL)
+    body = re.sub(r' (?:d|x|y)="[^"]*"', _shortened, body)
     body = re.sub(r'\bid="', f'id="{name}-', body)
     body = re.sub(r'xlink:href="#', f'href="#{name}-', body)
-    body = body.replace("url(#", f"url(#{name}-").replace(_INK, "currentColor")
+    body = body.replace("url(#", f"url(#{name}-").replace(INK, "currentColor")
     # What is put together here is matplotlib's own output, which escapes every label.
     start = f'<svg class="{form.name}" role="img" aria-label="{label}" {view}>'
     return Markup(start + body.strip())  # noqa: S704
+
+
+def _shortened(attribute: re.Match[str]) -> str:
+    """Coordinates with two decimals: a hundredth of a point is nothing, and half the page."""
+    return re.sub(r"-?\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", attribute[0])

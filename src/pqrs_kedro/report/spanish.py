@@ -171,3 +171,8 @@ def long_date(day: date) -> str:
 def short_date(day: date) -> str:
     """`24 feb`."""
     return f"{day.day} {MONTHS[day.month - 1][:3]}"
+
+
+def dated(day: date) -> str:
+    """`24 feb 2026`, for tables."""
+    return f"{short_date(day)} {day.year}"

@@ -13,7 +13,7 @@ from pqrs_kedro.lake.store import Store
 from pqrs_kedro.run.manifest import CommittedRun, read_run
 
 if TYPE_CHECKING:
-    from pqrs_kedro.report.quality import Evidence, Example, QualityOfRun, Reason
+    from pqrs_kedro.report.evidence import Evidence, Example, QualityOfRun, Reason
 
 # Runs that a trend goes back, the run of the report included.
 RUNS: Final = 8
@@ -26,7 +26,7 @@ _Found = dict[tuple[str, str], list[dict[str, Any]]]
 
 def read_evidence(store: Store, run: CommittedRun) -> "Evidence":
     """Checks of the runs that ended up to this one, and the quarantine of this one."""
-    from pqrs_kedro.report.quality import Evidence
+    from pqrs_kedro.report.evidence import Evidence
 
     return Evidence(
         list(_history(store, run)), [*_rejected_lines(store, run), *_rejected(store, run)]
@@ -35,7 +35,7 @@ def read_evidence(store: Store, run: CommittedRun) -> "Evidence":
 
 def _history(store: Store, run: CommittedRun) -> "Iterator[QualityOfRun]":
     """The last RUNS runs that have checks, by the time they ended."""
-    from pqrs_kedro.report.quality import QualityOfRun
+    from pqrs_kedro.report.evidence import QualityOfRun
 
     own = (run.manifest["finished_at"], run.run_id)
     ended = []
@@ -107,7 +107,7 @@ def _add_lines(store: Store, run: CommittedRun, rows: list[dict[str, Any]]) -> N
 
 
 def _reasons(counts: Counter[tuple[str, str]], first: _Found) -> "Iterator[Reason]":
-    from pqrs_kedro.report.quality import Reason
+    from pqrs_kedro.report.evidence import Reason
 
     for (scope, reason), count in counts.items():
         examples = [_example(row) for row in first[scope, reason]]
@@ -115,7 +115,7 @@ def _reasons(counts: Counter[tuple[str, str]], first: _Found) -> "Iterator[Reaso
 
 
 def _example(row: dict[str, Any]) -> "Example":
-    from pqrs_kedro.report.quality import Example
+    from pqrs_kedro.report.evidence import Example
 
     names = ("source_object", "line_number", "detail", "line", "size")
     return Example(**{name: row[name] for name in names})

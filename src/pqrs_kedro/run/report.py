@@ -46,26 +46,44 @@ def keep_report(store: Store, run_id: str, criteria: Sequence[Criterion]) -> str
 def report_page(store: Store, run: CommittedRun, criteria: Sequence[Criterion]) -> str:
     """The report of a run, as HTML."""
     # Matplotlib and pandas take a second to import; a run that makes no report need not wait.
-    import pandas as pd
+    from pqrs_kedro.report.material import Accepted
+    from pqrs_kedro.report.page import render_page
 
-    from pqrs_kedro.report.facts import SOURCES
-    from pqrs_kedro.report.page import Accepted, render_page
-
-    frames = {name: _frame(store, run, TABLES[name]) for name in SOURCES}
-    repeated = as_table(check_repetition(store, run)).to_pandas()
-    frames[QUALITY] = pd.concat([frames[QUALITY], repeated], ignore_index=True)
+    frames = report_frames(store, run)
     accepted = [Accepted(item.number, item.holds, item.finding) for item in criteria]
     return render_page(frames, run.manifest, accepted, read_evidence(store, run))
 
 
-def _frame(store: Store, run: CommittedRun, table: Table) -> "pd.DataFrame":
-    """All rows of a table of the run, with the day that is in their path."""
+def report_frames(store: Store, run: CommittedRun) -> "dict[str, pd.DataFrame]":
+    """What the report reads of a run: gold and its checks whole, some columns of silver.
+
+    To its checks come those of a repetition, which know the runs before it.
+    """
+    import pandas as pd
+
+    from pqrs_kedro.report.facts import SOURCES
+    from pqrs_kedro.report.tickets import SILVER
+
+    frames = {name: _frame(store, run, TABLES[name]) for name in SOURCES}
+    repeated = as_table(check_repetition(store, run)).to_pandas()
+    frames[QUALITY] = pd.concat([frames[QUALITY], repeated], ignore_index=True)
+    return frames | {
+        name: _frame(store, run, TABLES[name], columns) for name, columns in SILVER.items()
+    }
+
+
+def _frame(
+    store: Store, run: CommittedRun, table: Table, columns: Sequence[str] = ()
+) -> "pd.DataFrame":
+    """All rows of a table of the run, with the day that is in their path; or some columns."""
 
     def rows(key: str) -> pa.Table:
-        return stored_rows(table, key, store.read(key))
+        found = stored_rows(table, key, store.read(key))
+        return found.select(columns) if columns else found
 
     parts = list(in_order(rows, run.manifest["paths"].get(table.name, ()), _READERS))
-    return (pa.concat_tables(parts) if parts else _none(table)).to_pandas()
+    rows_of_table = pa.concat_tables(parts) if parts else _none(table)
+    return (rows_of_table.select(columns) if columns else rows_of_table).to_pandas()
 
 
 def _none(table: Table) -> pa.Table:

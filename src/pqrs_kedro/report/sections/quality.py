@@ -1,8 +1,8 @@
-"""The section of data quality: checks, their trends over runs, and what is in quarantine."""
+"""Every check of data quality, those that fail first; trends over runs; quarantine by reason."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
@@ -10,50 +10,12 @@ from markupsafe import Markup
 
 from pqrs_kedro.domain.readable import readable
 from pqrs_kedro.report import spanish
+from pqrs_kedro.report.evidence import Example, QualityOfRun, Reason
+from pqrs_kedro.report.material import Material
 from pqrs_kedro.report.spark import sparkline
 
 # Of the bytes of a raw line.
 SHOWN_CHARACTERS: Final = 220
-
-
-@dataclass(frozen=True)
-class Example:
-    """One line in quarantine, or behind what is; `line` may be its beginning only."""
-
-    source_object: str
-    line_number: int
-    detail: str | None
-    line: bytes
-    size: int
-    """Bytes of the whole line."""
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Everything in quarantine for one reason."""
-
-    scope: str
-    """`line`, `ticket` or `event`."""
-    reason: str
-    count: int
-    examples: Sequence[Example]
-
-
-@dataclass(frozen=True)
-class QualityOfRun:
-    """The checks of a run that ended before, or of this one."""
-
-    run_id: str
-    checks: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the section shows beside the checks of the run."""
-
-    history: Sequence[QualityOfRun] = ()
-    """Runs by the time they ended; the run of the report is the last."""
-    quarantine: Sequence[Reason] = ()
 
 
 @dataclass(frozen=True)
@@ -67,29 +29,19 @@ class Trend:
     figure: Markup
 
 
-@dataclass(frozen=True)
-class QualitySection:
-    """What the template of the section shows."""
-
-    checks: Sequence[Mapping[str, Any]]
-    failed: Sequence[Mapping[str, Any]]
-    runs: Sequence[str] = ()
-    trends: Sequence[Trend] = ()
-    quarantine: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
-    """By scope; no key where nothing of that scope is in quarantine."""
-
-
-def quality_section(checks: pd.DataFrame, evidence: Evidence) -> QualitySection:
-    """The section of a run with these checks, by dataset and name."""
-    rows = [_with_details(row) for row in checks.to_dict("records")]
-    scopes = dict.fromkeys(reason.scope for reason in evidence.quarantine)
-    return QualitySection(
-        checks=rows,
-        failed=[row for row in rows if row["result"] == "fail"],
-        runs=[one.run_id for one in evidence.history],
-        trends=list(_trends(evidence.history)),
-        quarantine={scope: _reasons(evidence.quarantine, scope) for scope in scopes},
-    )
+def context(material: Material) -> dict[str, Any]:
+    """The checks by dataset and name, the trends of those that warn, the quarantine by scope."""
+    checks = [_with_details(row) for row in material.facts.quality.to_dict("records")]
+    found = material.evidence.quarantine
+    scopes = dict.fromkeys(reason.scope for reason in found)
+    return {
+        "checks": checks,
+        "failed": [row for row in checks if row["result"] == "fail"],
+        "runs": [one.run_id for one in material.evidence.history],
+        "trends": list(_trends(material.evidence.history)),
+        "quarantine": {scope: _reasons(found, scope) for scope in scopes},
+        "scopes": spanish.SCOPES,
+    }
 
 
 def _with_details(row: dict[Any, Any]) -> dict[str, Any]:
