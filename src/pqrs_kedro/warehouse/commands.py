@@ -103,7 +103,10 @@ def drop(run_id: str) -> None:
 
 @warehouse.command()
 def runs() -> None:
-    """List all runs that the warehouse knows, the latest first."""
+    """List all runs that the warehouse knows, the latest first.
+
+    Example: kedro warehouse runs
+    """
     from pqrs_kedro.warehouse.connection import open_warehouse
     from pqrs_kedro.warehouse.runs import list_runs
 
@@ -137,7 +140,10 @@ def runs() -> None:
 
 @warehouse.command()
 def stop() -> None:
-    """Stop the embedded server cleanly; the next run starts it again."""
+    """Stop the embedded server cleanly; the next run starts it again.
+
+    Example: kedro warehouse stop
+    """
     from pqrs_kedro.warehouse.placement import place
     from pqrs_kedro.warehouse.server import EmbeddedServer
 
