@@ -160,7 +160,10 @@ def drop(run_id: str, env: str | None) -> None:
 @warehouse.command()
 @env_option
 def runs(env: str | None) -> None:
-    """List all runs that the warehouse knows, the latest first."""
+    """List all runs that the warehouse knows, the latest first.
+
+    Example: kedro warehouse runs
+    """
     from pqrs_kedro.warehouse.runs import list_runs
 
     found = list_runs(_opened(env))
@@ -193,7 +196,10 @@ def runs(env: str | None) -> None:
 
 @warehouse.command()
 def stop() -> None:
-    """Stop the embedded server cleanly; the next run starts it again."""
+    """Stop the embedded server cleanly; the next run starts it again.
+
+    Example: kedro warehouse stop
+    """
     from pqrs_kedro.warehouse.placement import place
     from pqrs_kedro.warehouse.server import EmbeddedServer
 
