@@ -338,12 +338,12 @@ def worked(documento_run: Run) -> Iterator[dict[str, dict[str, Any]]]:
         made: dict[str, Any] = {}
         seen: dict[str, dict[str, Any]] = {}
         for node in WHOLE.nodes:
-            inputs = {n: made[n] if n in made else catalog.load(n) for n in node.inputs}
+            inputs = {n: made[n] if n in made else _taken(catalog.load(n)) for n in node.inputs}
             tables = _engine_tables()
             before = {name: _content(value) for name, value in inputs.items()}
             outputs = node.run(inputs)
             written = persisted({name: catalog[name] for name in node.outputs})
-            made |= {name: value for name, value in outputs.items() if name not in written}
+            made |= {n: _whole(value) for n, value in outputs.items() if n not in written}
             _consume(outputs)
             seen[node.name] = {
                 "before": before,
@@ -358,13 +358,26 @@ def _engine_tables() -> list[str]:
     return sorted(ENGINE.connect(EngineSettings()).list_tables())
 
 
+def _taken(value: Any) -> Any:
+    """What a dataset gives in parts, of which the run has one, taken."""
+    return list(value) if isinstance(value, Iterator) else value
+
+
+def _whole(value: Any) -> Any:
+    """The table that several queries are together, as the next node gets it."""
+    if not isinstance(value, list):
+        return value
+    first, *others = value
+    return ibis.union(first, *others) if others else first
+
+
 def _content(value: Any) -> Any:
     """What a node could change of an input: a table's query or rows, or a plain value."""
     if isinstance(value, ibis.Table):
         return value.schema(), ibis.to_sql(value)
     if isinstance(value, pa.Table):
         return value.schema, value.to_pydict()
-    return deepcopy(value)
+    return [_content(part) for part in value] if isinstance(value, list) else deepcopy(value)
 
 
 def _consume(outputs: dict[str, Any]) -> None:
