@@ -47,7 +47,14 @@ def compute(
 ) -> ibis.Table:
     """A temporary table of the engine with the rows of a query or table, or of queries in turn."""
     first, *others = data if isinstance(data, Sequence) else [data]
-    table: ibis.Table = connection.create_table(name, first, temp=True, overwrite=True)
+    drop(connection, name)
+    # Ibis overwrites a temporary table by making another one and copying it.
+    table: ibis.Table = connection.create_table(name, first, temp=True)
     for part in others:
         connection.insert(name, part.select(*table.columns), database=("temp", "main"))
     return table
+
+
+def drop(connection: ibis.BaseBackend, name: str) -> None:
+    """Remove a temporary table of the engine, if there is one."""
+    connection.raw_sql(f'DROP TABLE IF EXISTS temp.main."{name}"')
