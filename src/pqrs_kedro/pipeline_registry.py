@@ -1,5 +1,6 @@
 """The pipelines, and the whole run as the sum of its stages."""
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from kedro.pipeline import Pipeline
@@ -30,5 +31,13 @@ def register_pipelines() -> dict[str, Pipeline]:
         "metrics": metrics(),
         "reporting": reporting(),
     }
-    whole = sum((stages[name] for name in STAGES), Pipeline([]))
-    return {**stages, "__default__": whole}
+    return {**stages, "__default__": _joined(stages, STAGES)}
+
+
+def join_stages(names: Iterable[str]) -> Pipeline:
+    """Some stages as one pipeline."""
+    return _joined(register_pipelines(), names)
+
+
+def _joined(stages: Mapping[str, Pipeline], names: Iterable[str]) -> Pipeline:
+    return sum((stages[name] for name in names), Pipeline([]))

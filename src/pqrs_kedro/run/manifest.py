@@ -76,7 +76,7 @@ def checksums_document(run_id: str, outputs: Outputs, log: LakeObject) -> bytes:
         "objects": [item.as_json() for item in outputs.objects],
         "log": log.as_json(),
     }
-    return _document(content)
+    return document(content)
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def manifest_document(
             for dataset, items in sorted(outputs.by_dataset.items())
         },
     }
-    return _document(content)
+    return document(content)
 
 
 def _origin(parameters: RunParameters) -> dict[str, Any]:
@@ -158,7 +158,8 @@ def describe_calendar(law: CalendarLaw) -> dict[str, Any]:
     }
 
 
-def _document(content: dict[str, Any]) -> bytes:
+def document(content: dict[str, Any]) -> bytes:
+    """A document of a run as it is written: JSON in one form."""
     return json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
