@@ -4,14 +4,11 @@ import os
 import shutil
 import sys
 from datetime import UTC
-from pathlib import Path
-from typing import NoReturn
 
 import click
-from kedro.utils import find_kedro_project
 
+from pqrs_kedro.command_line import find_project, refuse, require_run_id
 from pqrs_kedro.lake.store import Store
-from pqrs_kedro.parameters import InvalidInput, check_run_id
 from pqrs_kedro.run.manifest import RunNotFound
 
 
@@ -32,7 +29,7 @@ def url() -> None:
     """
     from pqrs_kedro.warehouse.connection import open_warehouse
 
-    click.echo(open_warehouse(_project()).url)
+    click.echo(open_warehouse(find_project()).url)
 
 
 @warehouse.command(context_settings={"ignore_unknown_options": True})
@@ -45,8 +42,8 @@ def psql(arguments: tuple[str, ...]) -> None:
     from pqrs_kedro.warehouse.connection import open_warehouse
     from pqrs_kedro.warehouse.placement import place
 
-    opened = open_warehouse(_project())
-    shipped = place(_project()).programs / "psql"
+    opened = open_warehouse(find_project())
+    shipped = place(find_project()).programs / "psql"
     program = shutil.which("psql") or str(shipped)
     sys.stdout.flush()
     # The password goes by the environment: other users see a command's arguments.
@@ -79,9 +76,9 @@ def publish(run_id: str) -> None:
 
     store = _store(run_id)
     try:
-        rows = publish_run(store, run_id, open_warehouse(_project()))
+        rows = publish_run(store, run_id, open_warehouse(find_project()))
     except RunNotFound as error:
-        _refuse(str(error))
+        refuse(str(error))
     for name, count in rows.items():
         click.echo(f"{name:<30} {count:>10,} rows")
 
@@ -96,8 +93,8 @@ def drop(run_id: str) -> None:
     from pqrs_kedro.warehouse.connection import open_warehouse
     from pqrs_kedro.warehouse.runs import drop as drop_run
 
-    _check(run_id)
-    drop_run(open_warehouse(_project()), run_id)
+    require_run_id(run_id)
+    drop_run(open_warehouse(find_project()), run_id)
     click.echo(f"dropped {run_id}")
 
 
@@ -110,7 +107,7 @@ def runs() -> None:
     from pqrs_kedro.warehouse.connection import open_warehouse
     from pqrs_kedro.warehouse.runs import list_runs
 
-    found = list_runs(open_warehouse(_project()))
+    found = list_runs(open_warehouse(find_project()))
     # Plain columns, which no terminal is too narrow for: run ids are there to be copied.
     line = "{:<26} {:<10} {:<9} {:<20} {:>10} {:<25} {:>12}  {}"
     click.echo(
@@ -147,28 +144,12 @@ def stop() -> None:
     from pqrs_kedro.warehouse.placement import place
     from pqrs_kedro.warehouse.server import EmbeddedServer
 
-    stopped = EmbeddedServer(place(_project())).stop()
+    stopped = EmbeddedServer(place(find_project())).stop()
     click.echo("stopped" if stopped else "it was not up")
-
-
-def _project() -> Path:
-    return Path(find_kedro_project(Path.cwd()) or Path.cwd())
-
-
-def _check(run_id: str) -> None:
-    try:
-        check_run_id(run_id)
-    except InvalidInput as error:
-        _refuse(str(error))
 
 
 def _store(run_id: str) -> Store:
     from pqrs_kedro.run.config_loader import project_lake
 
-    _check(run_id)
-    return project_lake(_project(), os.environ.get("KEDRO_ENV"))
-
-
-def _refuse(message: str) -> NoReturn:
-    click.echo(f"Error: {message}", err=True)
-    sys.exit(2)
+    require_run_id(run_id)
+    return project_lake(find_project(), os.environ.get("KEDRO_ENV"))
