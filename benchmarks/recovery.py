@@ -142,7 +142,7 @@ CREATE TABLE lines AS
 SELECT l.*, 'raw/pqrs/source=' || l.source || '/day=' || l.day || '/events.jsonl' AS source_object,
        q.reason AS found_reason,
        b.line_number IS NOT NULL AS is_accepted,
-       coalesce(b.repairs, []) AS repairs
+       coalesce(b.repairs, []) AS repairs, b.status_to AS found_status
 FROM ledger l
 LEFT JOIN dirty_quarantine_raw_lines q
   ON (q.source, q.day::DATE, q.line_number) = (l.source, l.day, l.line_number)
@@ -171,7 +171,10 @@ SELECT label, effect, bronze_outcome,
        (ticket_id IN (FROM differing)) = (coalesce(harms, 0) > 0) AS is_silver_right,
        CASE
          WHEN of_ticket(label) IS NOT NULL AND harms = 1 + (label = 'swapped_instants')::INT
+           -- A forged CLASSIFIED has no type, which is looked at before the transitions.
            THEN t.reason IS NOT DISTINCT FROM of_ticket(label)
+             OR (label, found_status, t.reason)
+                = ('forbidden_transition', 'CLASSIFIED', 'unknown_pqrs_type')
          WHEN of_ticket(label) IS NOT NULL THEN t.reason IS NOT NULL
          WHEN of_event(label) IS NOT NULL AND t.reason IS NULL
            THEN e.reason IS NOT DISTINCT FROM of_event(label)

@@ -297,7 +297,8 @@ def copy_project(folder: Path) -> Project:
         shutil.copytree(ROOT / name, folder / name, ignore=leave_out)
     (folder / "conf/local").mkdir()
     clean = yaml.safe_dump({"defects": {"profile": "none"}})
-    (folder / CLEAN_LINES).write_text(clean, encoding="utf-8")
+    for file in (CLEAN_LINES, CLEAN_LINES.replace("local", "rustfs")):
+        (folder / file).write_text(clean, encoding="utf-8")
     return Project(folder)
 
 

@@ -1,7 +1,6 @@
 """Write docs/cli.md from the commands themselves: `python -m tools.cli_page [--check]`."""
 
 import inspect
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -9,6 +8,7 @@ from typing import Final
 import click
 
 from pqrs_kedro.cli import cli
+from pqrs_kedro.contracts.generated import write_or_check
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 _HEAD: Final = """# Commands
@@ -76,13 +76,11 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def main() -> None:
-    """Write the page, or say that it is stale."""
-    made = page()
-    if sys.argv[1:] != ["--check"]:
-        PAGE.write_text(made, encoding="utf-8")
-    elif PAGE.read_text(encoding="utf-8") != made:
-        raise SystemExit("docs/cli.md is not what the commands say: `make docs` writes it")
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; exit code 1 if the page is stale.")
+def main(check: bool) -> None:
+    """Write the page of the commands."""
+    write_or_check(PAGE, page(), check, "the commands")
 
 
 if __name__ == "__main__":

@@ -1,28 +1,26 @@
 """The project's own commands, found by Kedro: `kedro --help` lists them."""
 
 import json
-import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 from kedro.framework.cli.utils import env_option
-from kedro.framework.startup import bootstrap_project
 from kedro.io.core import DatasetError
-from kedro.utils import find_kedro_project
 from rich.console import Console
 from rich.table import Table
 
+from pqrs_kedro.command_line import chosen_environment, open_lake, refuse, require_run_id
 from pqrs_kedro.lake.objects import ObjectChanged
 from pqrs_kedro.lake.store import Store
-from pqrs_kedro.parameters import InvalidInput, check_run_id
+from pqrs_kedro.parameters import InvalidInput
 from pqrs_kedro.run.calendar_report import FORMATS, write_impact
-from pqrs_kedro.run.config_loader import project_globals, project_lake, project_parameters
+from pqrs_kedro.run.config_loader import project_globals, project_parameters
 from pqrs_kedro.run.import_command import import_raw
 from pqrs_kedro.run.inspection_commands import COMMANDS
 from pqrs_kedro.run.lake_commands import lake
@@ -69,7 +67,7 @@ def reproduce(run_id: str, env: str | None) -> None:
     try:
         result = reproduce_run(project, store, run_id, env)
     except RunNotFound as error:
-        _refuse(str(error))
+        refuse(str(error))
     console = _console()
     console.print(f"\n{run_id} against its repetition {result.repetition.run_id}")
     table = Table("table", "objects", "rows", "differing objects", box=None, padding=(0, 2, 0, 0))
@@ -100,11 +98,11 @@ def accept(run_id: str, env: str | None) -> None:
 
     project, store = _open(run_id, env)
     try:
-        require_warehouse(project_globals(project, env or os.environ.get("KEDRO_ENV")))
+        require_warehouse(project_globals(project, chosen_environment(env)))
         read_run(store, run_id)
         criteria = check_acceptance(store, run_id, open_warehouse(project))
     except RunNotFound as error:
-        _refuse(str(error))
+        refuse(str(error))
     for item in criteria:
         mark = "PASS" if item.holds else "FAIL"
         _console().print(f"criterion {item.number}  {mark}  {item.text}: {item.finding}")
@@ -162,7 +160,7 @@ def truth(run_id: str, as_json: bool, env: str | None) -> None:
     try:
         fields = validate_truth(store, read_run(store, run_id))
     except RunNotFound as error:
-        _refuse(str(error))
+        refuse(str(error))
     recovered = not any(field.differ for field in fields)
     if as_json:
         content = {
@@ -237,7 +235,7 @@ def calendar_change(
     from pqrs_kedro.run.engine import ENGINE
 
     if output is not None and not output.absolute().parent.is_dir():
-        _refuse(f"--output: the folder of {str(output)!r} does not exist")
+        refuse(f"--output: the folder of {str(output)!r} does not exist")
     question = Question(_day(as_of), [*map(datetime.date, add)], [*map(datetime.date, remove)])
     project, store = _open(run_id, env)
     try:
@@ -246,7 +244,7 @@ def calendar_change(
         with Console(stderr=True).status("measuring the cycles with both calendars ..."):
             impact = calendar_impact(store, run, changes, question)
     except (RunNotFound, InvalidInput, DatasetError) as error:
-        _refuse(str(error))
+        refuse(str(error))
     finally:
         ENGINE.close()
     write_impact(impact, form, output)
@@ -297,7 +295,7 @@ def export_log(
             written = export(store, run_id, kind, target, with_texts=texts, replace=force,
                              note=status.update)  # fmt: skip
     except (InvalidInput, RunNotFound, NotInRun) as error:
-        _refuse(str(error))
+        refuse(str(error))
     except (ObjectChanged, OSError) as error:
         raise click.ClickException(str(error)) from None
     except Terminated:
@@ -322,18 +320,8 @@ def _stoppable() -> Iterator[None]:
 
 def _open(run_id: str, env: str | None) -> tuple[Path, Store]:
     """The project and its lake, once the run id is known to be harmless."""
-    try:
-        check_run_id(run_id)
-    except InvalidInput as error:
-        _refuse(str(error))
-    project = Path(find_kedro_project(Path.cwd()) or Path.cwd())
-    bootstrap_project(project)
-    return project, project_lake(project, env or os.environ.get("KEDRO_ENV"))
-
-
-def _refuse(message: str) -> NoReturn:
-    click.echo(f"Error: {message}", err=True)
-    sys.exit(2)
+    require_run_id(run_id)
+    return open_lake(env)
 
 
 def _console() -> Console:

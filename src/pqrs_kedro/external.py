@@ -3,7 +3,7 @@
 import re
 from datetime import date
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,7 +16,7 @@ Channel = Literal["email", "webform", "chat", "call"]
 Declared = Literal["synthetic", "anonymised"]
 
 # Folders of the raw layer, which say where the lines of a file were filed.
-_FILED: Final = re.compile(r"/source=(email|webform|chat|call)/day=(\d{4}-\d\d-\d\d)/")
+_FILED: Final = re.compile(rf"/source=({'|'.join(get_args(Channel))})/day=(\d{{4}}-\d\d-\d\d)/")
 
 
 class Place(NamedTuple):

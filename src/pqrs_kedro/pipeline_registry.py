@@ -1,5 +1,6 @@
 """The pipelines, the whole run as the sum of its stages, and the notebooks about one."""
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from kedro.pipeline import Pipeline
@@ -33,5 +34,13 @@ def register_pipelines() -> dict[str, Pipeline]:
         "metrics": metrics(),
         "reporting": reporting(),
     }
-    whole = sum((stages[name] for name in STAGES), Pipeline([]))
-    return {**stages, NOTEBOOKS: notebooks(), "__default__": whole}
+    return {**stages, NOTEBOOKS: notebooks(), "__default__": _joined(stages, STAGES)}
+
+
+def join_stages(names: Iterable[str]) -> Pipeline:
+    """Some stages as one pipeline."""
+    return _joined(register_pipelines(), names)
+
+
+def _joined(stages: Mapping[str, Pipeline], names: Iterable[str]) -> Pipeline:
+    return sum((stages[name] for name in names), Pipeline([]))

@@ -360,8 +360,6 @@ def worked(documento_run: Run) -> Iterator[dict[str, dict[str, Any]]]:
             tables = _engine_tables()
             before = {name: _content(value) for name, value in inputs.items()}
             outputs = node.run(inputs)
-            written = persisted({name: catalog[name] for name in node.outputs})
-            made |= {name: value for name, value in outputs.items() if name not in written}
             _consume(outputs)
             seen[node.name] = {
                 "before": before,
@@ -369,11 +367,16 @@ def worked(documento_run: Run) -> Iterator[dict[str, dict[str, Any]]]:
                 "tables_before": tables,
                 "tables_after": _engine_tables(),
             }
+            made |= _handed_on(catalog, outputs)
         yield seen
 
 
 def _engine_tables() -> list[str]:
-    return sorted(ENGINE.connect(EngineSettings()).list_tables())
+    """Tables that would stay: not what a dataset reads into, nor what goes with its query."""
+    names = ENGINE.connect(EngineSettings()).list_tables()
+    return sorted(
+        name for name in names if name != "raw_lines" and not name.startswith("ibis_cached_")
+    )
 
 
 def _content(value: Any) -> Any:
@@ -382,7 +385,20 @@ def _content(value: Any) -> Any:
         return value.schema(), ibis.to_sql(value)
     if isinstance(value, pa.Table):
         return value.schema, value.to_pydict()
-    return deepcopy(value)
+    # Read once by its node, so that it cannot be changed for others.
+    return type(value) if isinstance(value, Iterator) else deepcopy(value)
+
+
+def _handed_on(catalog: Any, outputs: dict[str, Any]) -> dict[str, Any]:
+    """What the next nodes are given: tables of the engine, which may come in several queries."""
+    found = {}
+    for name, value in outputs.items():
+        if isinstance(catalog[name], EngineTable):
+            catalog.save(name, value)
+            found[name] = catalog.load(name)
+        elif not persisted({name: catalog[name]}):
+            found[name] = value
+    return found
 
 
 def _consume(outputs: dict[str, Any]) -> None:

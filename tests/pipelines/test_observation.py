@@ -57,7 +57,11 @@ class ContractTable(EngineTable):
     def save(self, data: Any) -> None:
         table = TABLES.get(self._table)
         names = [*table.partitions, *table.columns] if table is not None else None
-        super().save(data if names is None or isinstance(data, pa.Table) else data.select(names))
+        if names is None or isinstance(data, pa.Table):
+            super().save(data)
+            return
+        parts = data if isinstance(data, list) else [data]
+        super().save([part.select(names) for part in parts])
 
 
 def gold_as_of(run: Run, given: dict[str, Any], day: date) -> dict[str, pa.Table]:

@@ -11,7 +11,7 @@ import holidays
 import pytest
 from tests.conftest import ForkedKedro, Observed, Project, _oracle, base_profiles, copy_project
 from tests.oracle.calendar import business_days_between, is_business_day
-from tests.oracle.curation import _sla_row
+from tests.oracle.curation import sla_row
 from tests.oracle.metrics import build_gold
 from tests.oracle.rejections import curate
 from tests.oracle.trace import COUNTS, Counts, Told, counted_days, counts
@@ -156,7 +156,7 @@ def test_the_ticket_and_its_cycles_are_those_of_raw(traced: Traced) -> None:
             assert {n: story.ticket[n] for n in same} == {n: ticket.row[n] for n in same}
             days = ("start_day", "due_day", "stop_day", "term_business_days", "paused_days")
             shown = [[cycle.row[name] for name in days] for cycle in story.cycles]
-            rows = [_sla_row(cycle) for cycle in ticket.cycles]
+            rows = [sla_row(cycle) for cycle in ticket.cycles]
             assert shown == [[row[name] for name in days] for row in rows]
 
 
@@ -205,7 +205,7 @@ def test_the_due_days_of_hand_made_tickets_are_counted(observed: Observed) -> No
     idle = 0
     for ticket in observed.oracle.tickets:
         for cycle in ticket.cycles:
-            counted = count_due_day(_sla_row(cycle), calendar, last_day)
+            counted = count_due_day(sla_row(cycle), calendar, last_day)
             check_counting(counted, cycle, last_day)
             for hold in counted.holds:
                 assert hold.counts == (hold.start_day <= hold.due_day_before)

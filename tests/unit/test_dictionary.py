@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pqrs_kedro.contracts.columns import COLUMNS
-from pqrs_kedro.contracts.dictionary import DICTIONARY, dictionary, main, write
+from pqrs_kedro.contracts.dictionary import DICTIONARY, dictionary, main
+from pqrs_kedro.contracts.generated import write_document
 from pqrs_kedro.contracts.schema import ATTACHMENT_TYPE, MESSAGE_TYPE
 from pqrs_kedro.contracts.tables import SWEEP_TABLES, TABLES, Table
 
@@ -38,7 +39,7 @@ def test_the_dictionary_is_the_same_every_time() -> None:
 
 
 def test_a_dictionary_just_written_passes_the_check(tmp_path: Path) -> None:
-    write(tmp_path / "docs" / "data_dictionary.md")
+    write_document(tmp_path / "docs" / "data_dictionary.md", dictionary())
     assert _check(tmp_path / "docs" / "data_dictionary.md").exit_code == 0
 
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final
 
 import ibis
@@ -14,9 +13,9 @@ import pandas as pd
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import CatalogProtocol
-from kedro.utils import find_kedro_project
 from numpy.typing import NDArray
 
+from pqrs_kedro.command_line import find_project
 from pqrs_kedro.domain.calendar import day_number
 from pqrs_kedro.parameters import RunParameters, parse_parameters
 from pqrs_kedro.run.engine import ENGINE
@@ -123,7 +122,7 @@ def open_run(run_id: str | None = None, env: str | None = None) -> RunData:
     """
     # The engine's scratch folder goes with the process.
     atexit.register(ENGINE.close)
-    project = Path(find_kedro_project(Path.cwd()) or Path.cwd())
+    project = find_project()
     bootstrap_project(project)
     given = {} if run_id is None else {"run_id": run_id}
     session = KedroSession.create(project, env=env, runtime_params=given)

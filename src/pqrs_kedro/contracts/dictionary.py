@@ -4,7 +4,6 @@
 is what the contracts say now (exit code 1 if not).
 """
 
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -13,6 +12,7 @@ import click
 import pyarrow as pa
 
 from pqrs_kedro.contracts.columns import COLUMNS, Column
+from pqrs_kedro.contracts.generated import COMMAND, write_or_check
 from pqrs_kedro.contracts.schema import ARROW_TYPES, ATTACHMENT_TYPE, MESSAGE_TYPE
 from pqrs_kedro.contracts.tables import SWEEP_TABLES, TABLES, Table
 from pqrs_kedro.domain.channels import CHANNELS
@@ -22,7 +22,6 @@ from pqrs_kedro.lake.layout import sweep_pattern, table_pattern
 
 PROJECT: Final = Path(__file__).resolve().parents[3]
 DICTIONARY: Final = PROJECT / "docs" / "data_dictionary.md"
-COMMAND: Final = "make docs"
 
 SWEEP: Final = "sweep"
 _LAYERS: Final = {
@@ -181,27 +180,12 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def is_current(path: Path) -> bool:
-    """Whether the file is what the contracts say now."""
-    return path.is_file() and path.read_text(encoding="utf-8") == dictionary()
-
-
-def write(path: Path) -> None:
-    """Write the document."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(dictionary(), encoding="utf-8", newline="\n")
-
-
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit code 1 if the file is stale.")
 @click.option("--path", type=click.Path(path_type=Path), default=DICTIONARY, help="The document.")
 def main(check: bool, path: Path) -> None:
     """Write the data dictionary from the contracts."""
-    if not check:
-        write(path)
-    elif not is_current(path):
-        click.echo(f"{path.name} is not what the contracts say; run: {COMMAND}", err=True)
-        sys.exit(1)
+    write_or_check(path, dictionary(), check, "the contracts")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ curated column comes from is required.
 """
 
 import json
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +21,7 @@ from pqrs_kedro.contracts.columns import (
     EVENT_TYPES,
     PRIORITIES,
 )
+from pqrs_kedro.contracts.generated import write_or_check
 from pqrs_kedro.contracts.raw import (
     DANE_PATTERN,
     RADICADO_PATTERN,
@@ -43,7 +43,6 @@ Schema = dict[str, Any]
 
 PROJECT: Final = Path(__file__).resolve().parents[3]
 SCHEMA_FILE: Final = PROJECT / "docs" / "contracts" / "raw_event.schema.json"
-COMMAND: Final = "make docs"
 
 _NULL: Final[Schema] = {"type": "null"}
 _STATUS: Final[Schema] = {"enum": list(STATUS_IDS)}
@@ -338,12 +337,7 @@ def _ref(name: str) -> Schema:
 @click.option("--path", type=click.Path(path_type=Path), default=SCHEMA_FILE, help="The file.")
 def main(check: bool, path: Path) -> None:
     """Write the schema of raw events from the contracts."""
-    if not check:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(document(), encoding="utf-8", newline="\n")
-    elif not path.is_file() or path.read_text(encoding="utf-8") != document():
-        click.echo(f"{path.name} is not what the contracts say; run: {COMMAND}", err=True)
-        sys.exit(1)
+    write_or_check(path, document(), check, "the contracts")
 
 
 if __name__ == "__main__":

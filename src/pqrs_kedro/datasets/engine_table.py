@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import ibis
+import pyarrow as pa
 from kedro.io.core import AbstractDataset, DatasetError
 
 from pqrs_kedro.run.engine import ENGINE, EngineSettings
@@ -42,11 +43,18 @@ class EngineTable(AbstractDataset[ibis.Table | Sequence[ibis.Table], ibis.Table]
 
 
 def compute(
-    connection: ibis.BaseBackend, name: str, data: ibis.Table | Sequence[ibis.Table]
+    connection: ibis.BaseBackend, name: str, data: ibis.Table | pa.Table | Sequence[ibis.Table]
 ) -> ibis.Table:
-    """A temporary table of the engine with the rows of one query, or of several in turn."""
-    first, *others = [data] if isinstance(data, ibis.Table) else data
-    table: ibis.Table = connection.create_table(name, first, temp=True, overwrite=True)
+    """A temporary table of the engine with the rows of a query or table, or of queries in turn."""
+    first, *others = data if isinstance(data, Sequence) else [data]
+    drop(connection, name)
+    # Ibis overwrites a temporary table by making another one and copying it.
+    table: ibis.Table = connection.create_table(name, first, temp=True)
     for part in others:
         connection.insert(name, part.select(*table.columns), database=("temp", "main"))
     return table
+
+
+def drop(connection: ibis.BaseBackend, name: str) -> None:
+    """Remove a temporary table of the engine, if there is one."""
+    connection.raw_sql(f'DROP TABLE IF EXISTS temp.main."{name}"')

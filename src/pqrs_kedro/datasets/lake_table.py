@@ -6,12 +6,13 @@ from typing import Any, Final, TypeAlias
 import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
+from ibis import _
 from kedro.io.core import AbstractDataset, DatasetError
 from kedro_datasets._typing import TablePreview
 
 from pqrs_kedro.contracts.schema import arrow_schema, check_batch, stream_schema
 from pqrs_kedro.contracts.tables import TABLES
-from pqrs_kedro.datasets.engine_table import compute
+from pqrs_kedro.datasets.engine_table import compute, drop
 from pqrs_kedro.lake.ahead import in_order
 from pqrs_kedro.lake.layout import object_key, table_pattern
 from pqrs_kedro.lake.objects import LakeObject, put
@@ -21,6 +22,8 @@ from pqrs_kedro.run.engine import ENGINE, EngineSettings
 
 # Encoding and hashing release Python's lock; two objects at a time keep two cores busy.
 _ENCODERS: Final = 2
+# Rows that are sorted together where a table has many months: sorting more would spill them all.
+_SORTED_ROWS: Final = 250_000
 # A query, queries that are the table together, or its rows.
 Rows: TypeAlias = ibis.Table | Sequence[ibis.Table] | pa.Table
 # An object ready to be written: key, content, rows, logical hash.
@@ -79,7 +82,7 @@ class LakeTable(AbstractDataset[Rows, ibis.Table]):
         def create(item: Encoded) -> LakeObject:
             return put(store, *item)
 
-        encoded = in_order(encode, parts, 2 * _ENCODERS)
+        encoded = in_order(encode, parts, 2 * _ENCODERS, size=lambda part: part[1].nbytes)
         return in_order(create, encoded, store.in_flight, size=lambda item: item[1].size)
 
     def _batches(self, data: Rows) -> Iterator[pa.RecordBatch]:
@@ -91,15 +94,34 @@ class LakeTable(AbstractDataset[Rows, ibis.Table]):
                 yield piece.cast(schema)
 
     def _ordered(self, data: Rows) -> Iterable[pa.RecordBatch]:
-        names = [*self._table.partitions, *self._table.columns]
         keys = list(dict.fromkeys((*self._table.partitions, *self._table.order_by)))
         if isinstance(data, pa.Table):
             return data.sort_by([(name, "ascending") for name in keys]).to_batches()
-        if not isinstance(data, ibis.Table):
-            staged = f"parts_of_{self._table.name}"
-            data = compute(ENGINE.connect(self._engine), staged, data)
-        rows = data.mutate(**{name: data[name].cast("string") for name in self._table.partitions})
-        return rows.select(*names).order_by(*keys).to_pyarrow_batches(chunk_size=ROW_GROUP_ROWS)
+        names = dict.fromkeys((*self._table.partitions, *self._table.columns))
+        in_text = {name: _[name].cast("string") for name in self._table.partitions}
+        return (
+            batch
+            for rows in self._sortable(data)
+            for batch in rows.mutate(**in_text)
+            .select(*names)
+            .order_by(*keys)
+            .to_pyarrow_batches(chunk_size=ROW_GROUP_ROWS)
+        )
+
+    def _sortable(self, data: ibis.Table | Sequence[ibis.Table]) -> Iterator[ibis.Table]:
+        """The rows, so many months at a time as are sorted in memory."""
+        if isinstance(data, ibis.Table) and "month" not in self._table.partitions:
+            yield data
+            return
+        connection = ENGINE.connect(self._engine)
+        staged = compute(connection, f"rows_of_{self._table.name}", data)
+        if int(staged.count().to_pyarrow().as_py()) <= _SORTED_ROWS:
+            yield staged
+        else:
+            months = staged.select("month").distinct().order_by("month").to_pyarrow()["month"]
+            for month in months.to_pylist():
+                yield staged.filter(_.month.identical_to(month))
+        drop(connection, staged.get_name())
 
     def load(self) -> ibis.Table:
         """The run's rows, lazily."""

@@ -1,20 +1,24 @@
 """`kedro import-raw`: lines from outside become a run."""
 
 import json
-import os
 import sys
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, get_args
 
 import click
 from kedro.framework.cli.utils import _split_params, env_option
-from kedro.utils import find_kedro_project
 from rich.console import Console
 
+from pqrs_kedro.command_line import find_project, open_lake, refuse
 from pqrs_kedro.domain.channels import CHANNEL_IDS
+from pqrs_kedro.external import Declared
 from pqrs_kedro.parameters import InvalidInput
 
-DECLARATIONS: Final = ("synthetic", "anonymised")
+if TYPE_CHECKING:
+    from pqrs_kedro.run.inspection import Inspection
+    from pqrs_kedro.run.session import RunSession
+
+DECLARATIONS: Final = get_args(Declared)
 
 
 @click.command("import-raw")
@@ -65,50 +69,50 @@ def import_raw(
 
     Example: kedro import-raw --declare anonymised --source email --check mail.jsonl
     """
-    from pqrs_kedro.run.config_loader import project_lake
-    from pqrs_kedro.run.import_raw import check_lines, import_lines, import_session
+    from pqrs_kedro.run.import_raw import import_lines, import_session
 
     _check_declared(declare)
     given = params if run_id is None else {**params, "run_id": run_id}
-    project = Path(find_kedro_project(Path.cwd()) or Path.cwd())
+    project = find_project()
     try:
         session = import_session(project, files, str(declare), source, given, env)
         if check:
-            with Console(stderr=True).status("reading the lines ..."):
-                found = check_lines(session)
-        else:
-            store = project_lake(project, env or os.environ.get("KEDRO_ENV"))
-            console = Console(stderr=as_json, highlight=False, soft_wrap=True)
-            found = import_lines(session, store, console)
+            _check(session, as_json)
+        _, store = open_lake(env)
+        console = Console(stderr=as_json, highlight=False, soft_wrap=True)
+        found = import_lines(session, store, console)
     except InvalidInput as error:
-        _refuse(str(error))
+        refuse(str(error))
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False, indent=1))
-    elif check:
-        _print_check(found)
-    sys.exit(1 if check and found["quarantined_lines"] else 0)
 
 
 def _check_declared(declare: str | None) -> None:
     if declare not in DECLARATIONS:
         said = "is missing" if declare is None else f"{declare!r} is not allowed"
-        _refuse(
+        refuse(
             f"--declare: {said}; say that the lines are {' or '.join(DECLARATIONS)}: real "
             "personal data does not belong in a lake that only grows (docs/import.md)"
         )
 
 
-def _print_check(found: dict[str, Any]) -> None:
+def _check(session: "RunSession", as_json: bool) -> NoReturn:
+    """Say what an import would find; nothing is written."""
+    from pqrs_kedro.run.import_raw import facts_of
+
+    with session, Console(stderr=True).status("reading the lines ..."):
+        found = session.inspect()
+    if as_json:
+        click.echo(json.dumps(facts_of(found), ensure_ascii=False, indent=1))
+    else:
+        _print_check(found)
+    sys.exit(1 if found.rejected else 0)
+
+
+def _print_check(found: "Inspection") -> None:
     click.echo(
-        f"{found['lines']:,} lines; receptions from {found['date_min']} to {found['date_max']}; "
-        f"{found['quarantined_lines']:,} lines would go into quarantine"
+        f"{found.lines:,} lines; receptions from {found.first_day} to {found.last_day}; "
+        f"{found.quarantined:,} lines would go into quarantine"
     )
-    for item in found["quarantined"]:
-        why = " ".join(filter(None, (item["reason"], item["detail"])))
-        first = item["first"]
-        click.echo(f"  {why}: {item['lines']:,}, first {first['file']}, line {first['line']}")
-
-
-def _refuse(message: str) -> NoReturn:
-    click.echo(f"Error: {message}", err=True)
-    sys.exit(2)
+    for item in found.rejected:
+        click.echo(f"  {item}")

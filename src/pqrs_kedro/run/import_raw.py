@@ -62,16 +62,6 @@ def import_session(
     return session
 
 
-def check_lines(session: RunSession) -> dict[str, Any]:
-    """What an import would find, as plain JSON; nothing is written.
-
-    Raises:
-        InvalidInput: it would be refused.
-    """
-    with session:
-        return _facts_of(session.inspect())
-
-
 def import_lines(session: RunSession, store: Store, console: Console) -> dict[str, Any]:
     """Make the run; what became of it, as plain JSON.
 
@@ -82,7 +72,7 @@ def import_lines(session: RunSession, store: Store, console: Console) -> dict[st
     with session:
         session.run(runner=SequentialRunner())
         run = read_run(store, str(session.store["session_id"]))
-        facts = _facts_of(session.inspection) if session.inspection is not None else {}
+        facts = facts_of(session.inspection) if session.inspection is not None else {}
         return _facts_of_run(run, store) | facts
 
 
@@ -95,14 +85,14 @@ def _facts_of_run(run: CommittedRun, store: Store) -> dict[str, Any]:
     }
 
 
-def _facts_of(found: Inspection) -> dict[str, Any]:
+def facts_of(found: Inspection) -> dict[str, Any]:
     """What the lines are, as plain JSON."""
     return {
         "declared": found.external.declared,
         "date_min": found.first_day.isoformat(),
         "date_max": found.last_day.isoformat(),
         "files": [file.model_dump(mode="json") for file in found.external.read],
-        "lines": sum(file.lines for file in found.external.read),
+        "lines": found.lines,
         "quarantined_lines": found.quarantined,
         "quarantined": [_rejected(item) for item in found.rejected],
     }

@@ -61,6 +61,11 @@ class Inspection:
     """What goes into quarantine, by reason and detail."""
 
     @property
+    def lines(self) -> int:
+        """How many lines there are, blank ones included."""
+        return sum(file.lines for file in self.external.read)
+
+    @property
     def quarantined(self) -> int:
         """How many lines go there."""
         return sum(item.lines for item in self.rejected)

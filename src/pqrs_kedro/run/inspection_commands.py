@@ -1,19 +1,13 @@
 """`kedro lake init|show|verify|gc|retain`: what the lake has of a run, and whether it is intact."""
 
-import os
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import NoReturn
 
 import click
 from kedro.framework.cli.utils import env_option
-from kedro.framework.startup import bootstrap_project
-from kedro.utils import find_kedro_project
 
+from pqrs_kedro.command_line import open_lake, refuse, require_run_id
 from pqrs_kedro.lake.store import Store
-from pqrs_kedro.parameters import InvalidInput, check_run_id
-from pqrs_kedro.run.config_loader import project_lake
 from pqrs_kedro.run.manifest import RunNotFound, read_run
 from pqrs_kedro.run.objects_of_run import retain_run, uncommitted, verify_run
 
@@ -27,7 +21,7 @@ def init(env: str | None) -> None:
     """
     from pqrs_kedro.lake.s3 import S3Store
 
-    store = _open(env)
+    store = open_lake(env)[1]
     if not isinstance(store, S3Store):
         click.echo(f"{store.location('')} is a folder: there is nothing to make")
         return
@@ -44,11 +38,11 @@ def show(run_id: str, env: str | None) -> None:
 
     Example: kedro lake show r20260224T101530Z-3fa9c1
     """
-    store = _open(env, run_id)
+    store = _open(run_id, env)
     try:
         run = read_run(store, run_id)
     except RunNotFound as error:
-        _refuse(str(error))
+        refuse(str(error))
     inputs = run.manifest["inputs"]
     for name, value in (
         ("run_id", run_id),
@@ -79,11 +73,11 @@ def verify(run_id: str, env: str | None) -> None:
 
     Example: kedro lake verify r20260224T101530Z-3fa9c1
     """
-    store = _open(env, run_id)
+    store = _open(run_id, env)
     try:
         found = verify_run(store, run_id)
     except RunNotFound as error:
-        _refuse(str(error))
+        refuse(str(error))
     except (KeyError, TypeError, ValueError) as error:
         raise click.ClickException(
             f"manifest.json or checksums.json of {run_id} cannot be read: {error}"
@@ -104,7 +98,7 @@ def gc(env: str | None) -> None:
 
     Example: kedro lake gc
     """
-    found = uncommitted(_open(env))
+    found = uncommitted(open_lake(env)[1])
     for item in found:
         layers = ", ".join(item.layers)
         click.echo(
@@ -125,29 +119,18 @@ def retain(run_id: str, days: int, env: str | None) -> None:
 
     Example: kedro lake retain r20260224T101530Z-3fa9c1 --days 365 --env rustfs
     """
-    store = _open(env, run_id)
+    store = _open(run_id, env)
     try:
         store.check(locking=True)
         count = retain_run(store, run_id, days, datetime.now(UTC))
     except RunNotFound as error:
-        _refuse(str(error))
+        refuse(str(error))
     click.echo(f"{run_id}: {count:,} objects are locked for {days} days")
 
 
-def _open(env: str | None, run_id: str | None = None) -> Store:
-    if run_id is not None:
-        try:
-            check_run_id(run_id)
-        except InvalidInput as error:
-            _refuse(str(error))
-    project = Path(find_kedro_project(Path.cwd()) or Path.cwd())
-    bootstrap_project(project)
-    return project_lake(project, env or os.environ.get("KEDRO_ENV"))
-
-
-def _refuse(message: str) -> NoReturn:
-    click.echo(f"Error: {message}", err=True)
-    sys.exit(2)
+def _open(run_id: str, env: str | None) -> Store:
+    require_run_id(run_id)
+    return open_lake(env)[1]
 
 
 COMMANDS = (init, show, verify, gc, retain)

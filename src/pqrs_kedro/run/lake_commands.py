@@ -1,21 +1,17 @@
 """`kedro lake`: the runs in the lake, and the one way to remove one."""
 
 import json
-import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 from kedro.framework.cli.utils import env_option
-from kedro.framework.startup import bootstrap_project
-from kedro.utils import find_kedro_project
 
+from pqrs_kedro.command_line import open_lake, refuse
 from pqrs_kedro.lake.layout import tombstone_key, tombstone_pattern
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput, check_run_id
-from pqrs_kedro.run.config_loader import project_lake
 from pqrs_kedro.run.manifest import RunNotFound, manifests
 
 if TYPE_CHECKING:
@@ -37,7 +33,7 @@ def list_lake(as_json: bool, env: str | None) -> None:
 
     Example: kedro lake ls --json | jq -r '.[].run_id'
     """
-    _, store = _open(env)
+    _, store = open_lake(env)
     runs = [*_committed(store), *_purged(store)]
     if as_json:
         click.echo(json.dumps(runs, ensure_ascii=False, indent=1))
@@ -96,7 +92,7 @@ def purge(run_id: str, yes: bool, reason: str | None, as_json: bool, env: str | 
 
     try:
         check_run_id(run_id)
-        project, store = _open(env)
+        project, store = open_lake(env)
         warehouse = open_warehouse(project)
         remains = find_remains(project, store, run_id, warehouse)
         if not remains.is_gone:
@@ -104,7 +100,7 @@ def purge(run_id: str, yes: bool, reason: str | None, as_json: bool, env: str | 
                 _ask(f"Remove {run_id} for good: {len(remains.keys):,} objects, and its tables?")
             purge_run(project, store, remains, warehouse, reason)
     except (InvalidInput, RunNotFound) as error:
-        _refuse(str(error))
+        refuse(str(error))
     _say_purged(remains, store.location(tombstone_key(run_id)), as_json)
 
 
@@ -130,16 +126,5 @@ def _say_purged(remains: "Remains", tombstone: str, as_json: bool) -> None:
 
 def _ask(question: str) -> None:
     if not sys.stdin.isatty():
-        _refuse("--yes: is needed where nobody can be asked")
+        refuse("--yes: is needed where nobody can be asked")
     click.confirm(question, abort=True, err=True)
-
-
-def _open(env: str | None) -> tuple[Path, Store]:
-    project = Path(find_kedro_project(Path.cwd()) or Path.cwd())
-    bootstrap_project(project)
-    return project, project_lake(project, env or os.environ.get("KEDRO_ENV"))
-
-
-def _refuse(message: str) -> NoReturn:
-    click.echo(f"Error: {message}", err=True)
-    sys.exit(2)

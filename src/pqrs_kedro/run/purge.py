@@ -18,7 +18,13 @@ from pqrs_kedro.lake.layout import run_objects_pattern, tombstone_key
 from pqrs_kedro.lake.store import ObjectExists, Store
 from pqrs_kedro.run.config_loader import point_to, project_lake
 from pqrs_kedro.run.lock import held_lock, work_folder
-from pqrs_kedro.run.manifest import RunNotFound, find_manifest, find_tombstone, manifests
+from pqrs_kedro.run.manifest import (
+    RunNotFound,
+    document,
+    find_manifest,
+    find_tombstone,
+    manifests,
+)
 from pqrs_kedro.warehouse.connection import Warehouse
 from pqrs_kedro.warehouse.runs import erase, find_run
 
@@ -109,9 +115,8 @@ def _put_tombstone(store: Store, remains: Remains, reason: str | None) -> None:
         "objects_by_layer": dict(sorted(Counter(k.split("/")[0] for k in remains.keys).items())),
         "manifest": _manifest_facts(store, remains.manifest),
     }
-    document = json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"
     try:
-        store.create(tombstone_key(remains.run_id), document)
+        store.create(tombstone_key(remains.run_id), document(content))
     except ObjectExists:
         return
 

@@ -70,13 +70,16 @@ def ask_lake(store: Store, run_id: str, query: str, output: Output) -> None:
     backend = ENGINE.connect(EngineSettings())
     try:
         # Words, not parsed names: DuckDB's own list fails where USING joins tables it has not yet.
-        for name in sorted({*re.findall(r"\w+", query)} & {*TABLES}):
+        named = {*re.findall(r"\w+", query)}
+        for name in sorted(name for name in TABLES if {name, f"{name}_current"} & named):
             table = LakeTable(table=name, path=store.location(""), run_id=run_id)
             # A committed run has all its tables; one without objects is empty.
             table.saved = True
             rows = table.load()
             if name not in backend.list_tables():
                 backend.create_view(name, rows)
+            # So that a query for the warehouse is one for the lake too.
+            backend.create_view(f"{name}_current", backend.table(name))
         _write(backend.con.sql(query), output)
     except duckdb.Error as error:
         raise QueryFailed(first_line(error)) from None

@@ -1,17 +1,14 @@
 """`kedro sql`: a query to the lake or to the warehouse."""
 
-import os
-import sys
 from pathlib import Path
 
 import click
 from kedro.framework.cli.utils import env_option
-from kedro.framework.startup import bootstrap_project
-from kedro.utils import find_kedro_project
 
+from pqrs_kedro.command_line import chosen_environment, open_lake, refuse
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput, check_run_id
-from pqrs_kedro.run.config_loader import latest_pointer, project_globals, project_lake
+from pqrs_kedro.run.config_loader import latest_pointer, project_globals
 from pqrs_kedro.run.manifest import RunNotFound, committed_runs, read_run
 from pqrs_kedro.run.query import FORMATS, Output, ask_lake, ask_warehouse
 from pqrs_kedro.run.stores import require_warehouse
@@ -45,9 +42,8 @@ def sql(
 
     Example: kedro sql "SELECT pqrs_type, count(*) FROM silver_tickets GROUP BY ALL"
     """
-    project = Path(find_kedro_project(Path.cwd()) or Path.cwd())
-    bootstrap_project(project)
-    env = env or os.environ.get("KEDRO_ENV")
+    project, store = open_lake(env)
+    env = chosen_environment(env)
     try:
         target = Output.of(form, output, force)
         if served and run_id is not None:
@@ -56,12 +52,10 @@ def sql(
                 "views <table>_current"
             )
         if not served:
-            store = project_lake(project, env)
             ask_lake(store, _wanted(project, store, run_id, env), query, target)
             return
     except (InvalidInput, RunNotFound) as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
+        refuse(str(error))
     from pqrs_kedro.warehouse.connection import open_warehouse
 
     require_warehouse(project_globals(project, env))

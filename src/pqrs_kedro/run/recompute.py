@@ -4,7 +4,6 @@ import tempfile
 from typing import Any, Final
 
 from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
-from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 from loky import ProcessPoolExecutor
 
@@ -17,7 +16,7 @@ from pqrs_kedro.datasets.raw_line_counts import RawLineCounts
 from pqrs_kedro.lake.layout import logical_key
 from pqrs_kedro.lake.objects import LakeObject
 from pqrs_kedro.lake.store import FolderStore, Store
-from pqrs_kedro.pipeline_registry import AFTER_RAW, register_pipelines
+from pqrs_kedro.pipeline_registry import AFTER_RAW, join_stages
 from pqrs_kedro.run.engine import ENGINE
 from pqrs_kedro.run.manifest import RAW
 from pqrs_kedro.run.regenerate import parameters_of
@@ -43,8 +42,7 @@ def _recompute(store: Store, manifest: dict[str, Any]) -> dict[str, LakeObject]:
         scratch = FolderStore(folder)
         for key in manifest["paths"][RAW]:
             scratch.create(key, store.read(key))
-        stages = register_pipelines()
-        pipeline = sum((stages[name] for name in AFTER_RAW), Pipeline([]))
+        pipeline = join_stages(AFTER_RAW)
         catalog = {name: _dataset(name, folder, manifest) for name in sorted(pipeline.datasets())}
         try:
             SequentialRunner().run(pipeline, DataCatalog(datasets=dict(catalog)))

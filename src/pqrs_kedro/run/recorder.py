@@ -134,12 +134,12 @@ class RunRecorder:
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: Mapping[str, Any]) -> None:
         """Learn which datasets the run writes and whether it is the whole run."""
-        from pqrs_kedro.pipeline_registry import EXTERNAL_STAGES, register_pipelines
+        from pqrs_kedro.pipeline_registry import EXTERNAL_STAGES, join_stages, register_pipelines
 
         stages = register_pipelines()
         whole = stages.pop("__default__")
         if self._parameters.external is not None:
-            whole = sum((stages[name] for name in EXTERNAL_STAGES), Pipeline([]))
+            whole = join_stages(EXTERNAL_STAGES)
         self.complete = {n.name for n in whole.nodes} == {n.name for n in pipeline.nodes}
         for stage, part in stages.items():
             names = [node.name for node in part.nodes if node in pipeline.nodes]

@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 from kedro.framework.cli.utils import _split_params, env_option
-from kedro.framework.startup import bootstrap_project
-from kedro.utils import find_kedro_project
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -25,6 +23,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from pqrs_kedro.command_line import open_lake, refuse
 from pqrs_kedro.lake.objects import ObjectChanged, ObjectDiffers
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput
@@ -104,7 +103,7 @@ def run(
 
     told = {"FILE": file, "--grid": grid, "--seeds": seeds, "--full": full,
             "--sweep-id": sweep_id, "--params": params}  # fmt: skip
-    project, store = _open(env)
+    project, store = open_lake(env)
     try:
         if resumed is not None:
             _nothing_beside_resume(told)
@@ -118,7 +117,7 @@ def run(
             )
         manifest = _carry_out(project, store, env, inputs, folder, jobs)
     except (InvalidInput, record.SweepNotFound) as error:
-        _refuse(str(error))
+        refuse(str(error))
     _print_points(folder)
     _print_calibration(folder)
     click.echo(f"digest      {manifest['digest']}")
@@ -209,7 +208,7 @@ def show(sweep_id: str, as_json: bool, env: str | None) -> None:
     """
     from pqrs_kedro.sweep import summary
 
-    folder = _read(_open(env)[1], sweep_id)
+    folder = _read(open_lake(env)[1], sweep_id)
     if as_json:
         click.echo(json.dumps(summary.as_json(folder), ensure_ascii=False, indent=1))
         return
@@ -230,7 +229,7 @@ def compare(first: str, second: str, as_json: bool, env: str | None) -> None:
     """
     from pqrs_kedro.sweep import summary
 
-    store = _open(env)[1]
+    store = open_lake(env)[1]
     sides = [_read(store, sweep_id) for sweep_id in (first, second)]
     found = summary.compare(*sides)
     digests = [side.document("manifest.json")["digest"] for side in sides]
@@ -245,7 +244,7 @@ def compare(first: str, second: str, as_json: bool, env: str | None) -> None:
         click.echo(json.dumps(content | {"points": rows}, ensure_ascii=False, indent=1))
         return
     if not found:
-        _refuse(f"{first} and {second} have no point with a common seed")
+        refuse(f"{first} and {second} have no point with a common seed")
     _print_differences(found)
     click.echo("equal digests" if digests[0] == digests[1] else "different digests")
 
@@ -272,7 +271,7 @@ def reproduce(sweep_id: str, jobs: int | None, env: str | None) -> None:
     """
     from pqrs_kedro.sweep import record, sweep_run
 
-    project, store = _open(env)
+    project, store = open_lake(env)
     original = _read(store, sweep_id).document("manifest.json")
     inputs = record.inputs_of(original, project)
     folder = sweep_run.begin(store, inputs, record.new_sweep_id(datetime.now(UTC)))
@@ -343,26 +342,13 @@ def _page_key(folder: "SweepFolder") -> str:
     return sweep_page_key(folder.day, folder.sweep_id)
 
 
-def _open(env: str | None) -> tuple[Path, Store]:
-    from pqrs_kedro.run.config_loader import project_lake
-
-    project = Path(find_kedro_project(Path.cwd()) or Path.cwd())
-    bootstrap_project(project)
-    return project, project_lake(project, env or os.environ.get("KEDRO_ENV"))
-
-
 def _read(store: Store, sweep_id: str) -> "SweepFolder":
     from pqrs_kedro.sweep.record import SweepNotFound, read_sweep
 
     try:
         return read_sweep(store, sweep_id)
     except (InvalidInput, SweepNotFound) as error:
-        _refuse(str(error))
-
-
-def _refuse(message: str) -> NoReturn:
-    click.echo(f"Error: {message}", err=True)
-    sys.exit(2)
+        refuse(str(error))
 
 
 def _console() -> Console:

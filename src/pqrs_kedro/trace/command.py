@@ -1,21 +1,15 @@
 """`kedro trace`: the story of one ticket on the screen."""
 
 import json
-import os
-import sys
-from pathlib import Path
-from typing import NoReturn
 
 import click
 from kedro.framework.cli.utils import env_option
-from kedro.framework.startup import bootstrap_project
 from kedro.io.core import DatasetError
-from kedro.utils import find_kedro_project
 from rich.console import Console
 
+from pqrs_kedro.command_line import open_lake, refuse
 from pqrs_kedro.lake.objects import ObjectChanged
 from pqrs_kedro.parameters import InvalidInput, check_run_id
-from pqrs_kedro.run.config_loader import project_lake
 from pqrs_kedro.run.manifest import RunNotFound, latest_run, read_run
 
 
@@ -47,16 +41,14 @@ def trace(
         check_ticket(ticket)
         if run_id is not None:
             check_run_id(run_id)
-        project = Path(find_kedro_project(Path.cwd()) or Path.cwd())
-        bootstrap_project(project)
-        store = project_lake(project, env or os.environ.get("KEDRO_ENV"))
+        _, store = open_lake(env)
         run = read_run(store, run_id or latest_run(store))
         with Console(stderr=True).status(f"reading run {run.run_id} ..."):
             story = tell_story(store, run, ticket)
     except (InvalidInput, RunNotFound, DatasetError) as error:
-        _end(str(error), 2)
+        refuse(str(error))
     except (TicketNotFound, ObjectChanged) as error:
-        _end(str(error), 1)
+        raise click.ClickException(str(error)) from None
     finally:
         ENGINE.close()
     if as_json:
@@ -64,8 +56,3 @@ def trace(
     else:
         for line in story_lines(story, whole_lines):
             click.echo(line)
-
-
-def _end(message: str, code: int) -> NoReturn:
-    click.echo(f"Error: {message}", err=True)
-    sys.exit(code)

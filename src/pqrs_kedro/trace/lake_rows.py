@@ -74,8 +74,8 @@ class TicketRows:
         # Lines of one event may even name different tickets.
         same = self.whole(_BRONZE).semi_join(self.bronze, "event_id")
         facts = ("day", "event_id", "ticket_id", "event_type", "ts", "status_to")
-        ranked = rank_lines(same.select(*_LINE, *facts)).filter(_.is_repeated)
-        return {line_of(row): line_of(row["first_line"]) for row in plain(ranked)}
+        repeated = plain(rank_lines(same.select(*_LINE, *facts)))
+        return {line_of(row): (row["first_object"], row["first_number"]) for row in repeated}
 
     @cached_property
     def rejections(self) -> list[Row]:

@@ -4,15 +4,19 @@ import os
 import shutil
 import sys
 from datetime import UTC
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 from kedro.framework.cli.utils import env_option
-from kedro.utils import find_kedro_project
 
+from pqrs_kedro.command_line import (
+    chosen_environment,
+    find_project,
+    open_lake,
+    refuse,
+    require_run_id,
+)
 from pqrs_kedro.lake.store import Store
-from pqrs_kedro.parameters import InvalidInput, check_run_id
 from pqrs_kedro.run.manifest import RunNotFound, committed_runs
 
 if TYPE_CHECKING:
@@ -49,7 +53,7 @@ def psql(arguments: tuple[str, ...], env: str | None) -> None:
     from pqrs_kedro.warehouse.placement import place
 
     opened = _opened(env)
-    shipped = place(_project()).programs / "psql"
+    shipped = place(find_project()).programs / "psql"
     program = shutil.which("psql") or str(shipped)
     sys.stdout.flush()
     # The password goes by the environment: other users see a command's arguments.
@@ -100,7 +104,7 @@ def publish(run_id: str | None, every: bool, env: str | None) -> None:
     from pqrs_kedro.warehouse.publish import publish as publish_run
 
     if (run_id is None) != every:
-        _refuse("give a RUN_ID, or --all")
+        refuse("give a RUN_ID, or --all")
     store = _store(run_id, env)
     wanted = committed_runs(store) if run_id is None else [run_id]
     try:
@@ -110,7 +114,7 @@ def publish(run_id: str | None, every: bool, env: str | None) -> None:
             if every:
                 click.echo(f"{one:<30} {sum(rows.values()):>10,} rows")
     except RunNotFound as error:
-        _refuse(str(error))
+        refuse(str(error))
     if not every:
         for name, count in rows.items():
             click.echo(f"{name:<30} {count:>10,} rows")
@@ -152,7 +156,7 @@ def drop(run_id: str, env: str | None) -> None:
     """
     from pqrs_kedro.warehouse.runs import drop as drop_run
 
-    _check(run_id)
+    require_run_id(run_id)
     drop_run(_opened(env), run_id)
     click.echo(f"dropped {run_id}")
 
@@ -160,7 +164,10 @@ def drop(run_id: str, env: str | None) -> None:
 @warehouse.command()
 @env_option
 def runs(env: str | None) -> None:
-    """List all runs that the warehouse knows, the latest first."""
+    """List all runs that the warehouse knows, the latest first.
+
+    Example: kedro warehouse runs
+    """
     from pqrs_kedro.warehouse.runs import list_runs
 
     found = list_runs(_opened(env))
@@ -193,27 +200,15 @@ def runs(env: str | None) -> None:
 
 @warehouse.command()
 def stop() -> None:
-    """Stop the embedded server cleanly; the next run starts it again."""
+    """Stop the embedded server cleanly; the next run starts it again.
+
+    Example: kedro warehouse stop
+    """
     from pqrs_kedro.warehouse.placement import place
     from pqrs_kedro.warehouse.server import EmbeddedServer
 
-    stopped = EmbeddedServer(place(_project())).stop()
+    stopped = EmbeddedServer(place(find_project())).stop()
     click.echo("stopped" if stopped else "it was not up")
-
-
-def _project() -> Path:
-    return Path(find_kedro_project(Path.cwd()) or Path.cwd())
-
-
-def _check(run_id: str) -> None:
-    try:
-        check_run_id(run_id)
-    except InvalidInput as error:
-        _refuse(str(error))
-
-
-def _env(env: str | None) -> str | None:
-    return env or os.environ.get("KEDRO_ENV")
 
 
 def _opened(env: str | None, again: bool = False) -> "Warehouse":
@@ -222,18 +217,12 @@ def _opened(env: str | None, again: bool = False) -> "Warehouse":
     from pqrs_kedro.run.stores import require_warehouse
     from pqrs_kedro.warehouse.connection import open_warehouse
 
-    require_warehouse(project_globals(_project(), _env(env)))
-    return open_warehouse(_project(), again=again)
+    project = find_project()
+    require_warehouse(project_globals(project, chosen_environment(env)))
+    return open_warehouse(project, again=again)
 
 
 def _store(run_id: str | None, env: str | None) -> Store:
-    from pqrs_kedro.run.config_loader import project_lake
-
     if run_id is not None:
-        _check(run_id)
-    return project_lake(_project(), _env(env))
-
-
-def _refuse(message: str) -> NoReturn:
-    click.echo(f"Error: {message}", err=True)
-    sys.exit(2)
+        require_run_id(run_id)
+    return open_lake(env)[1]

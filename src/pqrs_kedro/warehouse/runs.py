@@ -124,7 +124,7 @@ def erase(warehouse: Warehouse, run_id: str) -> None:
     forgotten = sql.SQL("DELETE FROM meta.etl_runs WHERE run_id = {}").format(run_id)
     statements = (drop_statement(run_id), *forget_statements(run_id), forgotten)
     try:
-        with warehouse.connect() as connection:
+        with warehouse.connect_to_write() as connection:
             for statement in (lock_statement(), *statements):
                 connection.execute(statement.as_string())
     except psycopg.errors.LockNotAvailable:

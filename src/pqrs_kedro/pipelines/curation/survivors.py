@@ -35,7 +35,7 @@ def find_repeated_lines(bronze_pqrs_events: ibis.Table) -> ibis.Table:
     those that are first by that, the same ticket, kind, instant and status. The order of rows
     decides nothing.
     """
-    repeated = rank_lines(bronze_pqrs_events).cache()
+    repeated = rank_lines(bronze_pqrs_events)
     conflicts = _conflicts(repeated, bronze_pqrs_events)
     joined = repeated.left_join(conflicts, LINE)
     return joined.select(
@@ -46,7 +46,7 @@ def find_repeated_lines(bronze_pqrs_events: ibis.Table) -> ibis.Table:
 def rank_lines(bronze: ibis.Table) -> ibis.Table:
     """The repeated lines, with the place of the first: by identifier, the others by facts."""
     lines = bronze.select(*_FILED, "event_id", *_FACTS)
-    by_id = _behind_the_first(lines, ["event_id"]).cache()
+    by_id = _behind_the_first(lines, ["event_id"])
     by_facts = _behind_the_first(lines.anti_join(by_id, LINE), _FACTS)
     return ibis.union(by_id, by_facts)
 
