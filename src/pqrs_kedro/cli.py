@@ -133,7 +133,7 @@ def report(run_id: str, opened: bool, env: str | None) -> None:
             status.update("drawing ...")
             where = store.location(keep_report(store, run_id, criteria))
     except RunNotFound as error:
-        _refuse(str(error))
+        refuse(str(error))
     click.echo(where)
     if opened:
         # A page in a bucket has no address that a browser could open by itself.
