@@ -18,6 +18,7 @@ from rich.table import Table
 from pqrs_kedro.command_line import chosen_environment, open_lake, refuse, require_run_id
 from pqrs_kedro.lake.objects import ObjectChanged
 from pqrs_kedro.lake.store import Store
+from pqrs_kedro.lineage.command import lineage
 from pqrs_kedro.parameters import InvalidInput
 from pqrs_kedro.run.calendar_report import FORMATS, write_impact
 from pqrs_kedro.run.config_loader import project_globals, project_parameters
@@ -49,6 +50,7 @@ cli.add_command(sql)
 for command in COMMANDS:
     lake.add_command(command)
 cli.add_command(trace)
+cli.add_command(lineage)
 
 
 @cli.command()

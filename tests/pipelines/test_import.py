@@ -23,6 +23,8 @@ from kedro.io.core import DatasetError
 from tests.conftest import CHANNELS, ForkedKedro, Outcome, Project, Run, copy_project
 from tests.integration.conftest import change_messages
 from tests.oracle.builder import ticket_events
+from tests.oracle.openlineage import problems
+from tests.pipelines.test_lineage import assert_edges_of, completed, lineage_of
 from tests.pipelines.test_quarantine import (
     STORY,
     as_line,
@@ -39,6 +41,7 @@ from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.datasets.external_lines import ExternalLines
 from pqrs_kedro.lake.store import FolderStore
 from pqrs_kedro.parameters import InvalidInput, parse_parameters
+from pqrs_kedro.pipeline_registry import EXTERNAL_STAGES
 from pqrs_kedro.run.acceptance import check_acceptance
 from pqrs_kedro.run.engine import ENGINE
 from pqrs_kedro.run.inspection import Inspection, inspect_lines
@@ -358,6 +361,23 @@ def test_results_that_do_not_come_from_the_lines_are_not_accepted(
 
 
 # What is refused
+
+
+def test_the_lineage_begins_with_the_intake_of_the_files(
+    imported: Imported, tmp_path: Path
+) -> None:
+    run = imported.run
+    events = lineage_of(run, tmp_path / "lineage.jsonl")
+    assert [found for event in events for found in problems(event)] == []
+    assert_edges_of(EXTERNAL_STAGES, events, run.lake)
+    assert events[0]["job"]["name"] == "import-raw"
+    (intake,) = (e for e in completed(events) if e["job"]["name"] == "intake.file_raw_lines")
+    (source,) = intake["inputs"]
+    read = source["inputFacets"]["inputStatistics"]
+    assert read["fileCount"] == len(imported.files)
+    assert read["size"] == sum(file.stat().st_size for file in imported.files)
+    assert [item["name"] for item in intake["outputs"]] == ["raw/pqrs"]
+    assert not any("truth" in str(item["name"]) for e in events for item in e["outputs"])
 
 
 @pytest.fixture(scope="module")

@@ -69,6 +69,13 @@ class Column:
     allowed: tuple[str, ...] | None = None
     source: str | None = None
 
+    @property
+    def comment(self) -> str:
+        """Description, unit and source in one text, for systems that keep one per column."""
+        unit = f" Unit: {self.unit}." if self.unit else ""
+        source = f" Source: {self.source}." if self.source else ""
+        return f"{self.description}{unit}{source}"
+
 
 _IDENTITY = (
     Column("event_id", "string", "Event identifier, UUIDv7 layout: sorts by time."),

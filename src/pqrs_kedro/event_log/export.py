@@ -1,14 +1,10 @@
-"""One file from a committed run: checked first, written beside its place, then put there whole."""
+"""The event log of a committed run in a file."""
 
-import gzip
-import os
-import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, Final
 
 from pqrs_kedro.event_log.csv import write_csv
 from pqrs_kedro.event_log.log import Log, open_log
@@ -18,6 +14,7 @@ from pqrs_kedro.event_log.xes import write_xes
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput
 from pqrs_kedro.run.manifest import read_run
+from pqrs_kedro.written_file import check_target, created
 
 
 @dataclass(frozen=True)
@@ -33,8 +30,6 @@ FORMATS: Final[Mapping[str, Format]] = {
     "ocel": Format(".ocel.json", write_ocel),
     "csv": Format(".csv", write_csv),
 }
-# A file of this ending is compressed; process-mining tools read XES in it.
-_COMPRESSED: Final = ".gz"
 
 
 @dataclass(frozen=True)
@@ -86,50 +81,6 @@ def export_log(
     """
     check_target(target, replace)
     run = read_run(store, run_id)
-    with open_log(store, run, with_texts, note) as log, _created(target, replace) as out:
+    with open_log(store, run, with_texts, note) as log, created(target, replace) as out:
         counts = kind.write(log, out)
     return Exported(target, counts, target.stat().st_size)
-
-
-def check_target(target: Path, replace: bool) -> None:
-    """Refuse a target that is not to be written.
-
-    Raises:
-        InvalidInput: it is a folder, or it is there and must not be replaced.
-    """
-    if target.is_dir():
-        raise InvalidInput(f"--output: {target} is a folder; name a file")
-    if os.path.lexists(target) and not replace:
-        raise _exists(target)
-
-
-def _exists(target: Path) -> InvalidInput:
-    return InvalidInput(f"--output: {target} exists already; use --force to replace it")
-
-
-@contextmanager
-def _created(target: Path, replace: bool) -> Iterator[IO[bytes]]:
-    """A file to write to that gets its name when all is written, and is gone if that fails."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
-    try:
-        with draft.open("xb") as file, _compressed(file, target) as out:
-            yield out
-        if replace:
-            draft.replace(target)
-        else:
-            os.link(draft, target)  # fails if another was quicker
-    except FileExistsError:
-        raise _exists(target) from None
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-@contextmanager
-def _compressed(file: IO[bytes], target: Path) -> Iterator[IO[bytes]]:
-    if not target.name.endswith(_COMPRESSED):
-        yield file
-        return
-    # Neither name nor time of day: they would make equal logs unequal.
-    with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0) as packed:
-        yield cast("IO[bytes]", packed)

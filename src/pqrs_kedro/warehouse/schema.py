@@ -72,7 +72,7 @@ def _served_table(found: MetaData, table: Contract) -> None:
         columns.append(
             Column(
                 name, _type(contract), nullable=table.is_nullable(name) or added,
-                comment=_comment(contract) + (_ADDED if added else ""),
+                comment=contract.comment + (_ADDED if added else ""),
             )
         )  # fmt: skip
         if contract.allowed is not None:
@@ -94,12 +94,6 @@ def _type(column: contract_columns.Column) -> TypeEngine[Any]:
     if column.type == "timestamp":
         return DateTime(timezone=True)
     return _TYPES[column.type]()
-
-
-def _comment(column: contract_columns.Column) -> str:
-    unit = f" Unit: {column.unit}." if column.unit else ""
-    source = f" Source: {column.source}." if column.source else ""
-    return f"{column.description}{unit}{source}"
 
 
 def _meta_tables(found: MetaData) -> None:

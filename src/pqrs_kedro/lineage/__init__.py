@@ -1,0 +1,1 @@
+"""The lineage of a committed run as OpenLineage events, from its pipelines and its manifest."""
