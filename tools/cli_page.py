@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from pqrs_kedro.cli import cli
+from pqrs_kedro.cli import TOPICS, cli
 from pqrs_kedro.contracts.generated import write_or_check
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
@@ -16,18 +16,37 @@ _HEAD: Final = """# Commands
 *Generated from the commands by `make docs`.* `kedro` stands for `.venv/bin/python -m kedro`.
 Kedro's own commands, `kedro run` first of all, are in its documentation; `kedro --help` lists all.
 
-| Command | What it does |
+"""
+_TAIL: Final = """
+
+What a program would read is printed as JSON with `--json`: the result alone on standard output,
+whatever the exit code; progress and errors go to standard error.
+
+| Exit code | Meaning |
 |---|---|
+| 0 | it is done, and nothing is wrong |
+| 1 | something is wrong: what was checked differs, or the command could not do what it was to do |
+| 2 | wrong usage: an option, a value, or a run that is not there; nothing was done |
+| 130, 143 | Ctrl-C, or SIGTERM, stopped it; Ctrl-C ends a command that only reads with 1 |
+
 """
 
 
 def page() -> str:
     """The whole page."""
-    commands = list(_commands(cli, "kedro"))
-    rows = [f"| [`{name}`](#{_anchor(name)}) | {_summary(command)} |" for name, command in commands]
-    parts = [_HEAD + "\n".join(rows)]
-    parts += [_section(name, command) for name, command in commands]
-    return "\n\n".join(parts) + "\n"
+    head = _HEAD + "\n\n".join(map(_topic, TOPICS)) + _TAIL
+    sections = (_section(name, command) for name, command in _commands(cli, "kedro"))
+    return head + "\n\n".join(sections) + "\n"
+
+
+def _topic(topic: str) -> str:
+    """The commands about one thing, each with what it does."""
+    own = click.Group(commands=TOPICS[topic])
+    rows = [
+        f"| [`{name}`](#{_anchor(name)}) | {_summary(command)} |"
+        for name, command in _commands(own, "kedro")
+    ]
+    return "\n".join([f"| {topic} | What it does |", "|---|---|", *rows])
 
 
 def _commands(group: click.Group, prefix: str) -> Iterator[tuple[str, click.Command]]:
@@ -60,7 +79,7 @@ def _section(name: str, command: click.Command) -> str:
 
 def _text(command: click.Command) -> str:
     """The help text; its examples, `Example: …`, as code."""
-    paragraphs = inspect.cleandoc(command.help or "").replace("\b\n", "").split("\n\n")
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
     return "\n\n".join(map(_paragraph, paragraphs))
 
 

@@ -1,13 +1,13 @@
 """The project's own commands, found by Kedro: `kedro --help` lists them."""
 
-import json
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 from kedro.framework.cli.utils import env_option
@@ -15,7 +15,14 @@ from kedro.io.core import DatasetError
 from rich.console import Console
 from rich.table import Table
 
-from pqrs_kedro.command_line import chosen_environment, open_lake, refuse, require_run_id
+from pqrs_kedro.command_line import (
+    chosen_environment,
+    json_option,
+    open_lake,
+    print_json,
+    refuse,
+    require_run_id,
+)
 from pqrs_kedro.lake.objects import ObjectChanged
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.lineage.command import lineage
@@ -34,6 +41,7 @@ from pqrs_kedro.trace.command import trace
 from pqrs_kedro.warehouse.commands import warehouse
 
 if TYPE_CHECKING:
+    from pqrs_kedro.run.reproduce import Reproduction
     from pqrs_kedro.run.truth import FieldAgreement
 
 
@@ -53,10 +61,11 @@ cli.add_command(trace)
 cli.add_command(lineage)
 
 
-@cli.command()
+@cli.command(short_help="Run a run again and compare every hash.")
 @click.argument("run_id")
+@json_option
 @env_option
-def reproduce(run_id: str, env: str | None) -> None:
+def reproduce(run_id: str, as_json: bool, env: str | None) -> None:
     """Run RUN_ID again from its manifest and compare every count and hash.
 
     The repetition is an ordinary run under a new run id. Exit code 1 on any difference.
@@ -66,10 +75,19 @@ def reproduce(run_id: str, env: str | None) -> None:
     from pqrs_kedro.run.reproduce import reproduce as reproduce_run
 
     project, store = _open(run_id, env)
+    progress = Console(stderr=as_json, highlight=False, soft_wrap=True)
     try:
-        result = reproduce_run(project, store, run_id, env)
+        result = reproduce_run(project, store, run_id, env, progress)
     except RunNotFound as error:
         refuse(str(error))
+    if as_json:
+        print_json(result.as_json())
+    else:
+        _print_reproduction(run_id, result)
+    sys.exit(1 if result.differences else 0)
+
+
+def _print_reproduction(run_id: str, result: "Reproduction") -> None:
     console = _console()
     console.print(f"\n{run_id} against its repetition {result.repetition.run_id}")
     table = Table("table", "objects", "rows", "differing objects", box=None, padding=(0, 2, 0, 0))
@@ -82,13 +100,13 @@ def reproduce(run_id: str, env: str | None) -> None:
         console.print(f"differs  {item}")
     verdict = "different" if result.differences else "identical"
     console.print(f"{verdict}: digest {result.original.manifest['digest']}")
-    sys.exit(1 if result.differences else 0)
 
 
-@cli.command()
+@cli.command(short_help="Check the acceptance criteria of a run.")
 @click.argument("run_id")
+@json_option
 @env_option
-def accept(run_id: str, env: str | None) -> None:
+def accept(run_id: str, as_json: bool, env: str | None) -> None:
     """Check the acceptance criteria of RUN_ID against what is in the lake and in Postgres.
 
     Exit code 1 if one does not hold.
@@ -105,13 +123,18 @@ def accept(run_id: str, env: str | None) -> None:
         criteria = check_acceptance(store, run_id, open_warehouse(project))
     except RunNotFound as error:
         refuse(str(error))
-    for item in criteria:
-        mark = "PASS" if item.holds else "FAIL"
-        _console().print(f"criterion {item.number}  {mark}  {item.text}: {item.finding}")
-    sys.exit(0 if all(item.holds for item in criteria) else 1)
+    accepted = all(item.holds for item in criteria)
+    if as_json:
+        content = {"run_id": run_id, "accepted": accepted}
+        print_json(content | {"criteria": [asdict(item) for item in criteria]})
+    else:
+        for item in criteria:
+            mark = "PASS" if item.holds else "FAIL"
+            _console().print(f"criterion {item.number}  {mark}  {item.text}: {item.finding}")
+    sys.exit(0 if accepted else 1)
 
 
-@cli.command()
+@cli.command(short_help="Make the report of a run again; print its place.")
 @click.argument("run_id")
 @click.option("--open", "opened", is_flag=True, help="Show it in the browser.")
 @env_option
@@ -143,9 +166,9 @@ def report(run_id: str, opened: bool, env: str | None) -> None:
         click.launch(local.as_uri() if local.is_file() else where)
 
 
-@cli.command()
+@cli.command(short_help="Hold silver against what the generator decided.")
 @click.argument("run_id")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@json_option
 @env_option
 def truth(run_id: str, as_json: bool, env: str | None) -> None:
     """Hold what the pipelines recovered of RUN_ID against what its generator decided.
@@ -170,7 +193,7 @@ def truth(run_id: str, as_json: bool, env: str | None) -> None:
             "recovered": recovered,
             "fields": [field.as_json() for field in fields],
         }
-        click.echo(json.dumps(content, ensure_ascii=False, indent=1))
+        print_json(content)
     else:
         _print_agreement(run_id, fields, recovered)
     sys.exit(0 if recovered else 1)
@@ -196,7 +219,7 @@ def _print_agreement(run_id: str, fields: "Sequence[FieldAgreement]", recovered:
 _DATE = click.DateTime(formats=["%Y-%m-%d"])
 
 
-@cli.command("calendar-change")
+@cli.command("calendar-change", short_help="Due days of a run under another calendar.")
 @click.argument("run_id")
 @click.option("--as-of", type=_DATE, help="The law of this day: changes promulgated up to it.")
 @click.option("--add", type=_DATE, multiple=True, help="A further day that does not count.")
@@ -256,7 +279,7 @@ def _day(instant: datetime | None) -> date | None:
     return None if instant is None else instant.date()
 
 
-@cli.command()
+@cli.command(short_help="Export the event log for process mining.")
 @click.argument("run_id")
 @click.option(
     "--format",
@@ -328,3 +351,28 @@ def _open(run_id: str, env: str | None) -> tuple[Path, Store]:
 
 def _console() -> Console:
     return Console(highlight=False, soft_wrap=True)
+
+
+# What the commands are about, in the order in which one comes to need them.
+TOPICS: Final[Mapping[str, Sequence[click.Command]]] = {
+    "Runs": (import_raw, accept, reproduce, report, truth),
+    "Reading": (sql, trace, calendar_change, export_log, lineage),
+    "Lake": (lake,),
+    "Warehouse": (warehouse,),
+    "Experiments": (sweep,),
+}
+
+
+def _overview() -> str:
+    """The commands by topic: Kedro lists them below by the alphabet, with what each one does."""
+    lines = [f"{topic:<12} {', '.join(map(_named, items))}" for topic, items in TOPICS.items()]
+    return "\n".join(["Commands of pqrs_kedro, by what they are about:\n\n\b", *lines])
+
+
+def _named(command: click.Command) -> str:
+    if isinstance(command, click.Group):
+        return f"{command.name} {', '.join(command.commands)}"
+    return str(command.name)
+
+
+cli.help = _overview()

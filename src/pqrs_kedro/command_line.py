@@ -1,9 +1,10 @@
 """What the commands share: the project that they are about, and how they refuse."""
 
+import json
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 from kedro.framework.startup import bootstrap_project
@@ -12,6 +13,17 @@ from kedro.utils import find_kedro_project
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput, check_run_id
 from pqrs_kedro.run.config_loader import project_lake
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as JSON, for a program to read."
+)
+
+
+def print_json(content: Any) -> None:
+    """A result for a program; dates are as ISO 8601 has them."""
+    click.echo(
+        json.dumps(content, ensure_ascii=False, indent=1, default=lambda day: day.isoformat())
+    )
 
 
 def find_project() -> Path:

@@ -1,10 +1,11 @@
 """A run with a profile of the user's own file: everyone sees it, and it outlives the file."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.conftest import ForkedKedro, Project
+from tests.conftest import ForkedKedro, Project, Run
 
 from pqrs_kedro.parameters import parse_parameters
 from pqrs_kedro.run.regenerate import parameters_of
@@ -54,6 +55,12 @@ def test_a_run_is_reproduced_when_the_file_is_gone(
         {**parameters_of(run.document("manifest.json")), "run_id": "again"}
     ).data_parameters()
     assert again == inputs["parameters"]
+    told = forked_kedro(project, "reproduce", "own", "--json")
+    assert told.code == 0, told.err
+    result = json.loads(told.out)
+    assert (result["run_id"], result["identical"], result["differences"]) == ("own", True, [])
+    assert result["digest"] == run.digest == Run(project, result["repetition"]).digest
+    assert sum(item["objects"] for item in result["datasets"]) == len(run.data_objects())
     outcome = forked_kedro(project, "reproduce", "own")
     assert outcome.code == 0, outcome.err
     assert "identical: digest" in outcome.out

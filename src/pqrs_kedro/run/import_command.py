@@ -1,6 +1,5 @@
 """`kedro import-raw`: lines from outside become a run."""
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, get_args
@@ -9,7 +8,7 @@ import click
 from kedro.framework.cli.utils import _split_params, env_option
 from rich.console import Console
 
-from pqrs_kedro.command_line import find_project, open_lake, refuse
+from pqrs_kedro.command_line import find_project, json_option, open_lake, print_json, refuse
 from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.external import Declared
 from pqrs_kedro.parameters import InvalidInput
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 DECLARATIONS: Final = get_args(Declared)
 
 
-@click.command("import-raw")
+@click.command("import-raw", short_help="Import raw events of your own as a run.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--declare", metavar="|".join(DECLARATIONS), help="What the lines are. Required.")
 @click.option(
@@ -41,7 +40,7 @@ DECLARATIONS: Final = get_args(Declared)
 @click.option(
     "--check", is_flag=True, help="Only judge the lines; exit code 1 if some are no events."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@json_option
 @env_option
 def import_raw(
     files: tuple[Path, ...],
@@ -84,7 +83,7 @@ def import_raw(
     except InvalidInput as error:
         refuse(str(error))
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False, indent=1))
+        print_json(found)
 
 
 def _check_declared(declare: str | None) -> None:
@@ -103,7 +102,7 @@ def _check(session: "RunSession", as_json: bool) -> NoReturn:
     with session, Console(stderr=True).status("reading the lines ..."):
         found = session.inspect()
     if as_json:
-        click.echo(json.dumps(facts_of(found), ensure_ascii=False, indent=1))
+        print_json(facts_of(found))
     else:
         _print_check(found)
     sys.exit(1 if found.rejected else 0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from kedro.framework.cli.utils import env_option
 
-from pqrs_kedro.command_line import open_lake, refuse
+from pqrs_kedro.command_line import json_option, open_lake, print_json, refuse
 from pqrs_kedro.lake.layout import tombstone_key, tombstone_pattern
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput, check_run_id
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from pqrs_kedro.run.purge import Remains
 
 
-@click.group()
+@click.group(short_help="The runs in the lake: list, verify, lock, remove.")
 def lake() -> None:
     """The lake: the runs in it, and the removal of one."""
 
 
-@lake.command("ls")
-@click.option("--json", "as_json", is_flag=True, help="Print the runs as one JSON array.")
+@lake.command("ls", short_help="List the committed runs, and the purged ones.")
+@json_option
 @env_option
 def list_lake(as_json: bool, env: str | None) -> None:
     """List the committed runs, the latest first, and the purged ones.
@@ -36,7 +36,7 @@ def list_lake(as_json: bool, env: str | None) -> None:
     _, store = open_lake(env)
     runs = [*_committed(store), *_purged(store)]
     if as_json:
-        click.echo(json.dumps(runs, ensure_ascii=False, indent=1))
+        print_json(runs)
         return
     line = "{:<26} {:<10} {:<25} {:>12}  {}"
     click.echo(line.format("run_id", "origin", "dates", "raw lines", "digest"))
@@ -69,11 +69,11 @@ def _purged(store: Store) -> Iterator[dict[str, Any]]:
         yield {"run_id": run_id, "status": "purged", "tombstone": store.location(key)}
 
 
-@lake.command()
+@lake.command(short_help="Remove everything of a run, for good.")
 @click.argument("run_id")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--reason", help="Why, in a few words without personal data; the tombstone keeps it.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@json_option
 @env_option
 def purge(run_id: str, yes: bool, reason: str | None, as_json: bool, env: str | None) -> None:
     """Remove everything of RUN_ID, for good: objects of all layers, log, report, warehouse rows.
@@ -114,7 +114,7 @@ def _say_purged(remains: "Remains", tombstone: str, as_json: bool) -> None:
             "tombstone": tombstone,
             "runs_of_same_files": list(remains.twins),
         }
-        click.echo(json.dumps(content, ensure_ascii=False, indent=1))
+        print_json(content)
         return
     for twin in remains.twins:
         click.echo(f"{twin} has lines of the same files: kedro lake purge {twin}")

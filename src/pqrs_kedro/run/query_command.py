@@ -14,7 +14,7 @@ from pqrs_kedro.run.query import FORMATS, Output, ask_lake, ask_warehouse
 from pqrs_kedro.run.stores import require_warehouse
 
 
-@click.command("sql")
+@click.command("sql", short_help="Answer a query from a run, or from Postgres.")
 @click.argument("query")
 @click.option("--run", "run_id", help="Run of the lake; default: the last finished one.")
 @click.option("--warehouse", "served", is_flag=True, help="Ask Postgres in place of the lake.")

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from kedro.framework.startup import bootstrap_project
 from kedro.runner import SequentialRunner
+from rich.console import Console
 
 from pqrs_kedro.lake.objects import LakeObject
 from pqrs_kedro.lake.store import Store
@@ -52,6 +54,19 @@ class Reproduction:
             rows.append((name, len(items), sum(item.rows for item in items.values()), differing))
         return rows
 
+    def as_json(self) -> dict[str, Any]:
+        """What came out, for a program."""
+        names = ("dataset", "objects", "rows", "differing")
+        return {
+            "run_id": self.original.run_id,
+            "repetition": self.repetition.run_id,
+            "identical": not self.differences,
+            "digest": self.original.manifest["digest"],
+            "datasets": [dict(zip(names, row, strict=True)) for row in self.by_dataset()],
+            "changed_inputs": self.changed_inputs,
+            "differences": [str(item) for item in self.differences],
+        }
+
 
 def _grouped(objects: Mapping[str, LakeObject]) -> dict[str, dict[str, LakeObject]]:
     """Objects by the two leading parts of their key: layer and table."""
@@ -61,8 +76,17 @@ def _grouped(objects: Mapping[str, LakeObject]) -> dict[str, dict[str, LakeObjec
     return groups
 
 
-def reproduce(project: Path, store: Store, run_id: str, env: str | None) -> Reproduction:
+def reproduce(
+    project: Path, store: Store, run_id: str, env: str | None, console: Console | None = None
+) -> Reproduction:
     """Execute the run of a manifest again and compare counts, byte hashes and logical hashes.
+
+    Args:
+        project: the project.
+        store: the lake.
+        run_id: the run.
+        env: the environment; null is the default.
+        console: where the progress of the repetition is shown; null is standard output.
 
     Raises:
         RunNotFound: the run is not in the lake.
@@ -70,7 +94,9 @@ def reproduce(project: Path, store: Store, run_id: str, env: str | None) -> Repr
     original = read_run(store, run_id)
     bootstrap_project(project)
     parameters = parameters_of(original.manifest)
-    session = RunSession.create(project, env=env, runtime_params=parameters)
+    created = RunSession.create(project, env=env, runtime_params=parameters)
+    session = cast("RunSession", created)
+    session.console = console
     with session:
         session.run(runner=SequentialRunner())
         repeated = session.store["session_id"]

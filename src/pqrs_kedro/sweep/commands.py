@@ -1,6 +1,5 @@
 """`kedro sweep`: parameter sweeps, and what came out of them."""
 
-import json
 import os
 import signal
 import sys
@@ -23,7 +22,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from pqrs_kedro.command_line import open_lake, refuse
+from pqrs_kedro.command_line import json_option, open_lake, print_json, refuse
 from pqrs_kedro.lake.objects import ObjectChanged, ObjectDiffers
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput
@@ -48,7 +47,7 @@ class _RunByDefault(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=_RunByDefault)
+@click.group(cls=_RunByDefault, short_help="Sweep parameters; calibrate the breach rate.")
 def sweep() -> None:
     """Sweep parameters, and calibrate the breach rate.
 
@@ -58,7 +57,7 @@ def sweep() -> None:
     """
 
 
-@sweep.command(_RUN)
+@sweep.command(_RUN, short_help="Carry out the trials of a file, or of --grid.")
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--grid",
@@ -89,15 +88,14 @@ def run(
     file: Path | None, grid: tuple[str, ...], seeds: int | None, jobs: int | None, full: bool,
     sweep_id: str | None, resumed: str | None, params: dict[str, Any], env: str | None,
 ) -> None:  # fmt: skip
-    r"""Carry out the trials of FILE, or of --grid, and calibrate if the file asks for it.
+    """Carry out the trials of FILE, or of --grid, and calibrate if the file asks for it.
 
     A trial is a run up to its SLA metrics, without raw lines, lake and Postgres. Trials that are
     done are kept: a sweep that was stopped goes on with --resume.
 
-    \b
-    Examples:
-      kedro sweep sweeps/breach_rate.yml
-      kedro sweep --grid volume_scale=0.5,1,2 --seeds 10 --params date_max=2026-01-10
+    Example: kedro sweep run sweeps/breach_rate.yml
+
+    Example: kedro sweep run --grid volume_scale=0.5,1,2 --seeds 10
     """
     from pqrs_kedro.sweep import record, sweep_run
 
@@ -197,9 +195,9 @@ def _progress(total: int) -> Iterator[Callable[[], None]]:
         yield lambda: display.advance(task)
 
 
-@sweep.command()
+@sweep.command(short_help="Show the points of a sweep, and its calibration.")
 @click.argument("sweep_id")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@json_option
 @env_option
 def show(sweep_id: str, as_json: bool, env: str | None) -> None:
     """Show the points of SWEEP_ID over their seeds, and its calibration.
@@ -210,17 +208,17 @@ def show(sweep_id: str, as_json: bool, env: str | None) -> None:
 
     folder = _read(open_lake(env)[1], sweep_id)
     if as_json:
-        click.echo(json.dumps(summary.as_json(folder), ensure_ascii=False, indent=1))
+        print_json(summary.as_json(folder))
         return
     _print_points(folder)
     _print_calibration(folder)
     click.echo(f"page        {folder.store.location(_page_key(folder))}")
 
 
-@sweep.command()
+@sweep.command(short_help="Compare the points that two sweeps share.")
 @click.argument("first")
 @click.argument("second")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@json_option
 @env_option
 def compare(first: str, second: str, as_json: bool, env: str | None) -> None:
     """Compare the points that the sweeps FIRST and SECOND share, seed by seed.
@@ -241,7 +239,7 @@ def compare(first: str, second: str, as_json: bool, env: str | None) -> None:
             for d in found
         ]  # fmt: skip
         content = {"first": first, "second": second, "equal": digests[0] == digests[1]}
-        click.echo(json.dumps(content | {"points": rows}, ensure_ascii=False, indent=1))
+        print_json(content | {"points": rows})
         return
     if not found:
         refuse(f"{first} and {second} have no point with a common seed")
@@ -258,7 +256,7 @@ def _print_differences(found: Any) -> None:
     _console().print(table)
 
 
-@sweep.command()
+@sweep.command(short_help="Carry out a sweep again; compare the digests.")
 @click.argument("sweep_id")
 @click.option("--jobs", type=click.IntRange(1, 64), help="Processes.  [default: one per core]")
 @env_option

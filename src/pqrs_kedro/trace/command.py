@@ -1,24 +1,22 @@
 """`kedro trace`: the story of one ticket on the screen."""
 
-import json
-
 import click
 from kedro.framework.cli.utils import env_option
 from kedro.io.core import DatasetError
 from rich.console import Console
 
-from pqrs_kedro.command_line import open_lake, refuse
+from pqrs_kedro.command_line import json_option, open_lake, print_json, refuse
 from pqrs_kedro.lake.objects import ObjectChanged
 from pqrs_kedro.parameters import InvalidInput, check_run_id
 from pqrs_kedro.run.manifest import RunNotFound, latest_run, read_run
 
 
-@click.command()
+@click.command(short_help="Tell the story of a ticket, from raw line to KPI.")
 @click.argument("ticket", metavar="TICKET_ID")
 @click.option(
     "--run", "run_id", metavar="RUN_ID", help="The run; default: the one that ended last."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the story as one JSON object.")
+@json_option
 @click.option("--whole-lines", is_flag=True, help="Show raw lines in full, however long they are.")
 @env_option
 def trace(
@@ -52,7 +50,7 @@ def trace(
     finally:
         ENGINE.close()
     if as_json:
-        click.echo(json.dumps(story.as_json(), ensure_ascii=False, indent=1))
+        print_json(story.as_json())
     else:
         for line in story_lines(story, whole_lines):
             click.echo(line)

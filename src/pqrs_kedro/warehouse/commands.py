@@ -3,8 +3,9 @@
 import os
 import shutil
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from kedro.framework.cli.utils import env_option
@@ -12,7 +13,9 @@ from kedro.framework.cli.utils import env_option
 from pqrs_kedro.command_line import (
     chosen_environment,
     find_project,
+    json_option,
     open_lake,
+    print_json,
     refuse,
     require_run_id,
 )
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from pqrs_kedro.warehouse.connection import Warehouse
 
 
-@click.group()
+@click.group(short_help="Postgres: its address, and the runs in it.")
 def warehouse() -> None:
     """The warehouse in Postgres: its address, and the runs in it.
 
@@ -32,7 +35,7 @@ def warehouse() -> None:
     """
 
 
-@warehouse.command()
+@warehouse.command(short_help="Print the URL for clients, with the password.")
 @env_option
 def url(env: str | None) -> None:
     """Print the URL for clients, with the password.
@@ -42,7 +45,9 @@ def url(env: str | None) -> None:
     click.echo(_opened(env).url)
 
 
-@warehouse.command(context_settings={"ignore_unknown_options": True})
+@warehouse.command(
+    short_help="Open psql on the warehouse.", context_settings={"ignore_unknown_options": True}
+)
 @click.option("--env", help="Kedro environment, such as rustfs.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(arguments: tuple[str, ...], env: str | None) -> None:
@@ -74,7 +79,7 @@ def _libpq(address: str) -> dict[str, str]:
     return {name: str(given[key]) for key, name in known.items() if given.get(key)}
 
 
-@warehouse.command()
+@warehouse.command(short_help="Bring the schema to its newest form.")
 @env_option
 def migrate(env: str | None) -> None:
     """Bring the schema to its newest form: tables, roles, grants, and PostGIS where there is one.
@@ -90,7 +95,7 @@ def migrate(env: str | None) -> None:
     click.echo(f"schema {head()}, geometry: {opened.geometry_type()}")
 
 
-@warehouse.command()
+@warehouse.command(short_help="Publish a run, or all, from the lake.")
 @click.argument("run_id", required=False)
 @click.option("--all", "every", is_flag=True, help="All committed runs of the lake, in order.")
 @env_option
@@ -120,10 +125,11 @@ def publish(run_id: str | None, every: bool, env: str | None) -> None:
             click.echo(f"{name:<30} {count:>10,} rows")
 
 
-@warehouse.command()
+@warehouse.command(short_help="Hold published runs against the lake.")
 @click.argument("run_id", required=False)
+@json_option
 @env_option
-def verify(run_id: str | None, env: str | None) -> None:
+def verify(run_id: str | None, as_json: bool, env: str | None) -> None:
     """Hold RUN_ID, or all published runs, against the lake: every row of every table.
 
     Exit code 1 if something differs.
@@ -136,17 +142,18 @@ def verify(run_id: str | None, env: str | None) -> None:
     store = _store(run_id, env)
     opened = _opened(env)
     published = [str(run["run_id"]) for run in list_runs(opened) if run["published_at"]]
-    differing = 0
+    verdicts = []
     for one in published if run_id is None else [run_id]:
         found = list(problems(store, opened, one))
-        differing += bool(found)
-        click.echo(f"{one}  {'differs' if found else 'equal'}")
-        for problem in found:
-            click.echo(f"  {problem}")
-    sys.exit(1 if differing else 0)
+        verdicts.append({"run_id": one, "equal": not found, "problems": found})
+        if not as_json:
+            click.echo("\n  ".join([f"{one}  {'differs' if found else 'equal'}", *found]))
+    if as_json:
+        print_json(verdicts)
+    sys.exit(0 if all(verdict["equal"] for verdict in verdicts) else 1)
 
 
-@warehouse.command()
+@warehouse.command(short_help="Drop the tables of a run; the lake keeps it.")
 @click.argument("run_id")
 @env_option
 def drop(run_id: str, env: str | None) -> None:
@@ -161,9 +168,10 @@ def drop(run_id: str, env: str | None) -> None:
     click.echo(f"dropped {run_id}")
 
 
-@warehouse.command()
+@warehouse.command(short_help="List all runs that the warehouse knows.")
+@json_option
 @env_option
-def runs(env: str | None) -> None:
+def runs(as_json: bool, env: str | None) -> None:
     """List all runs that the warehouse knows, the latest first.
 
     Example: kedro warehouse runs
@@ -171,6 +179,13 @@ def runs(env: str | None) -> None:
     from pqrs_kedro.warehouse.runs import list_runs
 
     found = list_runs(_opened(env))
+    if as_json:
+        print_json(found)
+        return
+    _print_runs(found)
+
+
+def _print_runs(found: Sequence[Mapping[str, Any]]) -> None:
     # Plain columns, which no terminal is too narrow for: run ids are there to be copied.
     line = "{:<26} {:<10} {:<9} {:<20} {:>10} {:<25} {:>12}  {}"
     click.echo(
@@ -198,7 +213,7 @@ def runs(env: str | None) -> None:
         )
 
 
-@warehouse.command()
+@warehouse.command(short_help="Stop the embedded server cleanly.")
 def stop() -> None:
     """Stop the embedded server cleanly; the next run starts it again.
 
