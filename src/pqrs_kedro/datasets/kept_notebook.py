@@ -1,15 +1,24 @@
 """An executed notebook of a run as a Kedro dataset: kept in the lake, beside the run's report."""
 
+import json
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from kedro.io.core import AbstractDataset, DatasetError
+from kedro_datasets._typing import HTMLPreview
 
 from pqrs_kedro.lake.layout import hive_values, notebook_key
 from pqrs_kedro.lake.objects import put_next
 from pqrs_kedro.lake.store import open_store
 from pqrs_kedro.run.manifest import find_manifest
+
+_FIGURE: Final = re.compile(r"<figure>.*?</figure>", re.DOTALL)
+# Each figure is there twice; the style sheet of the page, which a preview lacks, shows one.
+_NARROW: Final = re.compile(r'<svg class="narrow".*?</svg>', re.DOTALL)
+_NOT_EXECUTED: Final = "<p>Not executed for this run: kedro run --pipelines=notebooks</p>"
 
 
 @dataclass(frozen=True)
@@ -74,3 +83,17 @@ class KeptNotebook(AbstractDataset[ExecutedNotebook, ExecutedNotebook]):
             "run_id": self._run_id,
             "filepath": f"{self._path}/{self._pattern('html')}",
         }
+
+    def preview(self) -> HTMLPreview:
+        """The figures of the notebook with their captions, for Kedro-Viz."""
+        if not self._exists():
+            return HTMLPreview(_NOT_EXECUTED)
+        return HTMLPreview("\n".join(_figures(json.loads(self.load().ipynb))))
+
+
+def _figures(notebook: dict[str, Any]) -> Iterator[str]:
+    """Every figure that the cells of a notebook show, in its wide form."""
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", ()):
+            shown = "".join(output.get("data", {}).get("text/html", ()))
+            yield from (_NARROW.sub("", figure) for figure in _FIGURE.findall(shown))

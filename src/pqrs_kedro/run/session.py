@@ -5,7 +5,7 @@ import signal
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 import click
 from kedro.framework.session import KedroSession
@@ -62,6 +62,10 @@ class RunTerminated(click.ClickException):
     exit_code = 128 + signal.SIGTERM
 
 
+# The plugin of Kedro-Viz that keeps the status of the last run in `.viz`.
+_RUN_STATUS_HOOK: Final = "pipeline-run-hook"
+
+
 class RunSession(KedroSession):
     """A Kedro session that makes one recorded run."""
 
@@ -91,6 +95,8 @@ class RunSession(KedroSession):
             RunFailed: a stage failed, or a criterion does not hold.
             RunInterrupted, RunTerminated: Ctrl-C, SIGTERM.
         """
+        if kwargs.get("pipeline_names"):
+            self._leave_run_status()
         if NOTEBOOKS in (kwargs.get("pipeline_names") or ()):
             return self._execute_notebooks(args, kwargs)
         began = perf_counter()
@@ -123,6 +129,14 @@ class RunSession(KedroSession):
         if not all(criterion.holds for criterion in self.outcome):
             raise RunFailed(f"run {run_id} is not accepted")
         return result
+
+    def _leave_run_status(self) -> None:
+        """What Kedro-Viz shows of the last whole run stays when a part of one is run.
+
+        Kedro-Viz 12.5 means to do so by itself, but does not know the option `--pipelines`.
+        """
+        if self._hook_manager.has_plugin(_RUN_STATUS_HOOK):
+            self._hook_manager.unregister(name=_RUN_STATUS_HOOK)
 
     def _execute_notebooks(self, args: Any, kwargs: Any) -> dict[str, Any]:
         """Execute the notebooks about a committed run, which stays as it is.
