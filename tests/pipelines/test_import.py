@@ -263,6 +263,9 @@ def test_quality_asks_what_can_be_asked_of_lines_from_outside(imported: Imported
     expected, found = checks(imported.original), checks(imported.run)
     for bound in ("breach_rate_at_least", "breach_rate_at_most"):
         assert expected.pop(("gold_run_summary", bound))[0] == "pass"
+    # Nor is a volume, or a share of channels and types, that a profile had promised.
+    for share in ("volume_drift_pct", "channel_share_drift", "type_share_drift"):
+        assert expected.pop(("silver_tickets", share))[0] == "pass"
     for what_is_dirty in (
         ("quarantine_raw_lines", "quarantined_pct"),
         ("bronze_pqrs_events", "repaired_pct"),
