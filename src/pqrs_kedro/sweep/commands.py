@@ -89,15 +89,14 @@ def run(
     file: Path | None, grid: tuple[str, ...], seeds: int | None, jobs: int | None, full: bool,
     sweep_id: str | None, resumed: str | None, params: dict[str, Any], env: str | None,
 ) -> None:  # fmt: skip
-    r"""Carry out the trials of FILE, or of --grid, and calibrate if the file asks for it.
+    """Carry out the trials of FILE, or of --grid, and calibrate if the file asks for it.
 
     A trial is a run up to its SLA metrics, without raw lines, lake and Postgres. Trials that are
     done are kept: a sweep that was stopped goes on with --resume.
 
-    \b
-    Examples:
-      kedro sweep sweeps/breach_rate.yml
-      kedro sweep --grid volume_scale=0.5,1,2 --seeds 10 --params date_max=2026-01-10
+    Example: kedro sweep run sweeps/breach_rate.yml
+
+    Example: kedro sweep run --grid volume_scale=0.5,1,2 --seeds 10 --params date_max=2026-01-10
     """
     from pqrs_kedro.sweep import record, sweep_run
 
