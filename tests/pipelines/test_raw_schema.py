@@ -160,8 +160,13 @@ def test_ingestion_rejects_no_line_that_keeps_the_schema(tmp_path: Path) -> None
         lines = [as_line(e) for e in (*receptions, *valid) if e["source"] == channel]
         put_raw(tmp_path, "kept", channel, FIRST_DAY, b"\n".join(lines))
     try:
-        judged = judge_lines(RawEvents(path=str(tmp_path), run_id="kept").load())
-        rejected = judged.filter(judged.reason.notnull()).select("reason", "detail", "line")
-        assert rejected.to_pyarrow().to_pylist() == []
+        judged = map(judge_lines, RawEvents(path=str(tmp_path), run_id="kept").load())
+        lines = [
+            row
+            for part in judged
+            for row in part.select("reason", "detail", "line").to_pyarrow().to_pylist()
+        ]
+        assert len(lines) > len(valid)
+        assert [row for row in lines if row["reason"] is not None] == []
     finally:
         ENGINE.close()

@@ -392,6 +392,19 @@ def dirty_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.mark.xdist_group("dirty_report")
+def test_the_first_screen_says_how_much_is_in_quarantine(dirty_run: Run, page: Page) -> None:
+    header = written(dirty_run).html.partition("</header>")[0]
+    rejected = [row for row in dirty_run.rows("quarantine_silver") if row["scope"] == "ticket"]
+    tickets = len(rejected) + dirty_run.table("silver_tickets").num_rows
+    share = number(round(100 * len(rejected) / tickets, 6), 2)
+    assert f"Porcentaje de tickets en cuarentena (quarantine_silver): <b>{share} %</b>" in header
+    failed = [row for row in dirty_run.rows("data_quality") if row["result"] == "fail"]
+    assert f"<strong>{len(failed)} comprobaciones de calidad no se cumplen:</strong>" in header
+    assert header.count("<li>") == min(5, len(failed)) + (len(failed) > 5)
+    assert "no se cumple" not in page.html.partition("</header>")[0]
+
+
+@pytest.mark.xdist_group("dirty_report")
 def test_quarantine_is_shown_by_reason_with_the_bytes_of_its_lines(dirty_run: Run) -> None:
     page = written(dirty_run)
     lines = dirty_run.rows("quarantine_raw_lines")

@@ -57,6 +57,7 @@ def render_page(
         last=material.last,
         until=material.until,
         declared=material.declared,
+        failed=quality.failed_checks(material),
         sections=sections,
     )
 

@@ -95,7 +95,7 @@ def run(
 
     Example: kedro sweep run sweeps/breach_rate.yml
 
-    Example: kedro sweep run --grid volume_scale=0.5,1,2 --seeds 10
+    Example: kedro sweep run --grid volume_scale=0.5,1,2 --seeds 10 --params date_max=2026-01-10
     """
     from pqrs_kedro.sweep import record, sweep_run
 

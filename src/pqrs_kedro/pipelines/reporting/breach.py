@@ -19,7 +19,7 @@ _DEVIATIONS: Final = 3
 def check_breach_rate(gold_run_summary: ibis.Table) -> Iterator[Check]:
     """The types add up to the total breach rate, which lies in its band, if there is one; per cent.
 
-    Where lines were imported no rate was asked for, and none is too high or too low.
+    Where no rate was asked for (imported lines, a given scale), none is too high or too low.
     """
     rows = [row for row in fetch(gold_run_summary) if row["measure"] == BREACH_RATE]
     (total,) = (row for row in rows if row["group"] == TOTAL)
@@ -32,16 +32,8 @@ def check_breach_rate(gold_run_summary: ibis.Table) -> Iterator[Check]:
 
 
 def _check_band(total: dict[str, Any]) -> Iterator[Check]:
-    """No more and no less than the band.
-
-    A run in which no ticket is due yet has no rate, and one that asked for none has no band.
-    """
+    """No more and no less than the band; a run in which no ticket is due yet has no rate."""
     requested, rate = total["requested_pct"], total["value_pct"]
-    if requested is None:
-        details = {"breached": total["numerator"], "due": total["denominator"]}
-        for name in ("breach_rate_at_least", "breach_rate_at_most"):
-            yield Check(_SUMMARY, name, True, rate, None, details, WARN, "%")
-        return
     tolerance = tolerance_pct(requested, total["denominator"])
     lower, upper = (
         round(max(requested - tolerance, 0), 6),

@@ -31,17 +31,28 @@ class Trend:
 
 def context(material: Material) -> dict[str, Any]:
     """The checks by dataset and name, the trends of those that warn, the quarantine by scope."""
-    checks = [_with_details(row) for row in material.facts.quality.to_dict("records")]
+    checks = all_checks(material)
     found = material.evidence.quarantine
     scopes = dict.fromkeys(reason.scope for reason in found)
     return {
         "checks": checks,
-        "failed": [row for row in checks if row["result"] == "fail"],
+        "failed": failed_checks(material),
         "runs": [one.run_id for one in material.evidence.history],
         "trends": list(_trends(material.evidence.history)),
         "quarantine": {scope: _reasons(found, scope) for scope in scopes},
         "scopes": spanish.SCOPES,
     }
+
+
+def all_checks(material: Material) -> list[dict[str, Any]]:
+    """The checks of the run, with severity and unit in Spanish."""
+    return [_with_details(row) for row in material.facts.quality.to_dict("records")]
+
+
+def failed_checks(material: Material) -> list[dict[str, Any]]:
+    """Those that do not hold: percentages first, the largest before all."""
+    failed = [row for row in all_checks(material) if row["result"] == "fail"]
+    return sorted(failed, key=lambda row: (row["unit"] != "%", -(_number(row["value"]) or 0)))
 
 
 def _with_details(row: dict[Any, Any]) -> dict[str, Any]:
