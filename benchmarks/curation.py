@@ -14,7 +14,6 @@ spills like it. A million tickets take about 700 days, 8 GB of raw lines and 25 
 """
 
 import argparse
-import json
 import shutil
 import subprocess
 import sys
@@ -150,11 +149,14 @@ def parse_and_write(lake: Path, output: Path) -> None:
         database.execute(f"SET memory_limit = '{EngineSettings().memory_limit}'")
         database.execute(f"SET temp_directory = '{scratch}'")
         database.execute("SET preserve_insertion_order = false")
-        columns = {name: column_type(part) for name, part in RAW_EVENT_STRUCTURE.items()}
+        columns = ", ".join(
+            f"'{name}': '{column_type(part)}'" for name, part in RAW_EVENT_STRUCTURE.items()
+        )
         database.execute(
             "CREATE TABLE events AS SELECT * EXCLUDE (run_id, filename), filename AS object "  # noqa: S608
             f"FROM read_json('{lake}/raw/pqrs/source=*/day=*/run_id=*/events.jsonl', "
-            f"columns = {json.dumps(columns)}, format = 'newline_delimited', filename = true, "
+            f"columns = {{{columns}}}, format = 'newline_delimited', filename = true, "
+            "ignore_errors = true, "
             "hive_partitioning = true)"
         )
         for name, keys in (("by_line", "object, ts"), ("by_ticket", "ticket_id, ts, event_id")):

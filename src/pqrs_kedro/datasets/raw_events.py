@@ -5,7 +5,7 @@ Saving takes complete raw objects, list by list, and creates each one. Loading s
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from typing import Any, Final, Protocol
 
@@ -15,7 +15,7 @@ from kedro.io.core import AbstractDataset, DatasetError
 from kedro_datasets._typing import JSONPreview
 
 from pqrs_kedro.datasets.lines import object_lines, parse_lines
-from pqrs_kedro.lake.ahead import in_order, read_in_order
+from pqrs_kedro.lake.ahead import emptied, in_order, read_in_order
 from pqrs_kedro.lake.layout import raw_key, raw_pattern
 from pqrs_kedro.lake.objects import LakeObject, put
 from pqrs_kedro.lake.store import Content, open_store
@@ -44,7 +44,7 @@ class RawObject(Protocol):
         """The object's bytes."""
 
 
-class RawEvents(AbstractDataset[Sequence[RawObject], Iterator[ibis.Table]]):
+class RawEvents(AbstractDataset[list[RawObject], Iterator[ibis.Table]]):
     """Raw objects of a run.
 
     `load` gives the run in parts of whole objects, one after the other. Each is an Ibis table,
@@ -66,8 +66,11 @@ class RawEvents(AbstractDataset[Sequence[RawObject], Iterator[ibis.Table]]):
         self.objects: list[LakeObject] = []
         self.saved = False
 
-    def save(self, data: Sequence[RawObject]) -> None:
-        """Create some of the run's objects; called once for each list the generator yields."""
+    def save(self, data: list[RawObject]) -> None:
+        """Create some of the run's objects; called once for each list the generator yields.
+
+        The list is empty afterwards (`emptied`).
+        """
         store = open_store(self._path)
         self.saved = True
 
@@ -75,7 +78,7 @@ class RawEvents(AbstractDataset[Sequence[RawObject], Iterator[ibis.Table]]):
             key = raw_key(item.source, item.day, self._run_id)
             return put(store, key, item.content(), item.rows)
 
-        self.objects.extend(in_order(write, data, store.in_flight))
+        self.objects.extend(in_order(write, emptied(data), store.in_flight))
 
     def load(self) -> Iterator[ibis.Table]:
         """All lines of the run, parsed; a run without lines has one part without rows."""

@@ -42,6 +42,17 @@ def in_order(
             yield running.popleft()[0].result()
 
 
+def emptied(items: list[T]) -> Iterator[T]:
+    """The items of a list, from which each goes as it is taken.
+
+    Kedro hands the outputs of a generator on by `itertools.tee`, which keeps up to 57 of what was
+    yielded: lists of raw objects, unless they are empty by then, of five gigabytes.
+    """
+    items.reverse()
+    while items:
+        yield items.pop()
+
+
 def read_in_order(store: Store, keys: Iterable[str]) -> Iterator[bytes]:
     """The content of each object."""
     return in_order(store.read, keys, store.in_flight, store.size)
