@@ -19,6 +19,7 @@ from pqrs_kedro.lake.objects import LakeObject, put
 from pqrs_kedro.lake.parquet import ROW_GROUP_ROWS, cut_partitions, encode_object
 from pqrs_kedro.lake.store import Store, open_store
 from pqrs_kedro.run.engine import ENGINE, EngineSettings
+from pqrs_kedro.run.memory import give_back
 
 # Encoding and hashing release Python's lock; two objects at a time keep two cores busy.
 _ENCODERS: Final = 2
@@ -121,6 +122,7 @@ class LakeTable(AbstractDataset[Rows, ibis.Table]):
             months = staged.select("month").distinct().order_by("month").to_pyarrow()["month"]
             for month in months.to_pylist():
                 yield staged.filter(_.month.identical_to(month))
+                give_back()
         drop(connection, staged.get_name())
 
     def load(self) -> ibis.Table:

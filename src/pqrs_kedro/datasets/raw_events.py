@@ -20,6 +20,7 @@ from pqrs_kedro.lake.layout import raw_key, raw_pattern
 from pqrs_kedro.lake.objects import LakeObject, put
 from pqrs_kedro.lake.store import Content, open_store
 from pqrs_kedro.run.engine import ENGINE, EngineSettings
+from pqrs_kedro.run.memory import give_back
 
 # Objects whose lines are in the engine together: each time, a query is compiled.
 _PART_BYTES: Final = 192 << 20
@@ -85,6 +86,7 @@ class RawEvents(AbstractDataset[list[RawObject], Iterator[ibis.Table]]):
         connection = ENGINE.connect(self._engine)
         for keys in self._parts():
             yield parse_lines(connection, "raw_lines", self._lines(keys))
+            give_back()
 
     def _parts(self) -> Iterator[list[str]]:
         """The keys of the run's objects, so many at a time as fit in a part."""

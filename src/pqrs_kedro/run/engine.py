@@ -67,6 +67,8 @@ class Engine:
             "memory_limit": settings.memory_limit,
             "temp_directory": self._folder.name,
             "preserve_insertion_order": False,
+            # What is freed goes back to the system, and not only what a query frees at once.
+            "allocator_background_threads": True,
             # No extension of the user's: with ICU, casts of instants would follow the time zone.
             "autoload_known_extensions": False,
             "autoinstall_known_extensions": False,
