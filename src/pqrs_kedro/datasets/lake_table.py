@@ -116,6 +116,7 @@ class LakeTable(AbstractDataset[Rows, ibis.Table]):
             return
         connection = ENGINE.connect(self._engine)
         staged = compute(connection, f"rows_of_{self._table.name}", data)
+        give_back()
         if int(staged.count().to_pyarrow().as_py()) <= _SORTED_ROWS:
             yield staged
         else:
@@ -205,10 +206,8 @@ def read_parquet(files: Iterable[str]) -> str:
     """Objects as a table of DuckDB's; the paths are built from validated parts, and quoted."""
     paths = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
     # Hive values stay text: `05` is a department, not the number 5.
-    return (
-        f"read_parquet([{paths}], hive_partitioning = true, hive_types_autocast = false, "
-        "union_by_name = true)"
-    )
+    # All objects of a run have one schema: by name, every one would be opened first, and kept open.
+    return f"read_parquet([{paths}], hive_partitioning = true, hive_types_autocast = false)"
 
 
 def _shown(value: object) -> object:
