@@ -4,8 +4,9 @@ from datetime import date, timedelta
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
-from pqrs_kedro.report.figures import day_ticks, volume_figure
+from pqrs_kedro.report.figures import day_ticks, label_days, volume_figure
 from pqrs_kedro.report.spanish import (
     check_title,
     days_of_hours,
@@ -81,6 +82,25 @@ def test_a_check_without_a_spanish_name_keeps_its_own() -> None:
 def test_days_are_labelled_evenly(count: int, most: int, expected: list[str]) -> None:
     days = [date(2026, 1, 1) + timedelta(days=number) for number in range(count)]
     assert [short_date(day) for day in day_ticks(days, most)] == expected
+
+
+def test_weeks_are_labelled_evenly_wherever_they_begin() -> None:
+    weeks = [date(2025, 12, 29) + timedelta(weeks=number) for number in range(101)]
+    ticks = day_ticks(weeks, 4)
+    assert ticks == weeks[::26]
+    assert len(ticks) <= 4
+
+
+def test_years_are_told_where_there_are_several() -> None:
+    def labels(ticks: list[date]) -> list[str]:
+        axes = Figure().add_subplot()
+        label_days(axes, ticks)
+        return [label.get_text() for label in axes.get_xticklabels()]
+
+    assert labels([date(2026, 1, 1), date(2026, 7, 1)]) == ["1 ene", "1 jul"]
+    assert labels([date(2026, 7, 1), date(2027, 1, 1), date(2027, 7, 1)]) == [
+        "1 jul\n2026", "1 ene\n2027", "1 jul",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("count", [1, 92, 93, 400])

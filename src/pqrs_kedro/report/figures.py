@@ -200,21 +200,33 @@ def _columns(frame: pd.DataFrame, names: Mapping[str, str]) -> dict[str, str]:
 
 def day_axis(axes: Axes, days: Sequence[date], form: Form) -> None:
     """Dates below, whole numbers at the side."""
-    ticks = day_ticks(days, form.dates)
-    axes.set_xticks([day_number(day) for day in ticks], [short_date(day) for day in ticks])
+    label_days(axes, day_ticks(days, form.dates))
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, __: number(value)))
     axes.set_ylim(bottom=0)
     axes.grid(axis="y")
 
 
+def label_days(axes: Axes, ticks: Sequence[date]) -> None:
+    """Dates below; with the year where it begins to count, if there are several."""
+    labels = [short_date(day) for day in ticks]
+    if len({day.year for day in ticks}) > 1:
+        before = [None, *(day.year for day in ticks[:-1])]
+        labels = [
+            label if day.year == last else f"{label}\n{day.year}"
+            for label, day, last in zip(labels, ticks, before, strict=True)
+        ]
+    axes.set_xticks([day_number(day) for day in ticks], labels)
+
+
 def day_ticks(days: Sequence[date], most: int) -> list[date]:
-    """Days to label, no more than `most`: every so many days, or firsts of months."""
+    """Days to label, no more than `most`: every so many, or firsts of months of unbroken days."""
     for step in (1, 2, 5, 7, 14):
         if len(days) <= step * most:
             return list(days[::step])
-    firsts = [day for day in days if day.day == 1]
-    return firsts[:: -(-len(firsts) // most)]
+    is_unbroken = (days[-1] - days[0]).days == len(days) - 1
+    shown = [day for day in days if day.day == 1 or not is_unbroken]
+    return shown[:: -(-len(shown) // most)]
 
 
 def _type_axis(

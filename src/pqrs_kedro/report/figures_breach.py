@@ -18,10 +18,11 @@ from pqrs_kedro.report.figures import (
     both_forms,
     cut,
     day_ticks,
+    label_days,
     legend,
 )
 from pqrs_kedro.report.rates import ENOUGH, Group, Rate
-from pqrs_kedro.report.spanish import percent, short_date
+from pqrs_kedro.report.spanish import percent
 
 
 def trend_figure(weeks: Mapping[date, Rate], total: Rate) -> Markup:
@@ -42,8 +43,7 @@ def trend_figure(weeks: Mapping[date, Rate], total: Rate) -> Markup:
         if above:
             axes.plot(*zip(*above, strict=True), "o", color=LATE, ms=7, label="Sobre el total")
         axes.axhline(total.pct or 0.0, color=INK, lw=1, ls="--", label="Total de la corrida")
-        ticks = day_ticks(list(shown), form.dates)
-        axes.set_xticks([day_number(day) for day in ticks], [short_date(day) for day in ticks])
+        label_days(axes, day_ticks(list(shown), form.dates))
         _percent_axis(axes)
         legend(figure, axes, form)
 
