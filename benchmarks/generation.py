@@ -272,7 +272,8 @@ def project_generation() -> Callable[["RunParameters", str], Sequence["LakeObjec
         for objects, *ledgers in generate_objects(
             build_scenario(parameters), *dates, parameters.days_per_chunk, parameters.workers
         ):
-            raw.save(objects)
+            # It takes a list of whatever is like a raw object; mypy lets no list stand for another.
+            raw.save(objects)  # type: ignore[arg-type]
             for ledger, parts in zip(truth, ledgers, strict=True):
                 ledger.save(parts)
         return raw.objects
