@@ -49,17 +49,19 @@ check: env-test ## Format, lint, types, generated documents
 	$(PY) -m tools.distributions --check
 	$(PY) -m pqrs_kedro.contracts.raw_schema --check
 	$(PY) -m tools.cli_page --check
+	$(PY) -m tools.parameters_page --check
 	$(SITE) --quiet
 
 format: env-test ## Format the code, fix what the linter can
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-docs: env ## Write what is generated of docs/: dictionary, schema, distributions, commands
+docs: env ## Write what is generated of docs/: dictionary, schema, distributions, commands, parameters
 	$(PY) -m pqrs_kedro.contracts.dictionary
 	$(PY) -m pqrs_kedro.contracts.raw_schema
 	$(PY) -m tools.distributions
 	$(PY) -m tools.cli_page
+	$(PY) -m tools.parameters_page
 
 site: env-test ## The documents as a web site: build/site/index.html
 	$(SITE)

@@ -4,10 +4,13 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tools import cli_page
+import yaml
+from tools import cli_page, parameters_page
 
 ROOT = Path(__file__).parents[2]
 # What a browser fetches by itself.
@@ -47,6 +50,26 @@ def test_pages_fetch_nothing_from_elsewhere(site: Path):
 
 def test_the_page_of_commands_is_what_the_commands_say():
     assert cli_page.PAGE.read_text(encoding="utf-8") == cli_page.page()
+
+
+def test_the_page_of_parameters_is_what_the_parameters_say():
+    assert parameters_page.PAGE.read_text(encoding="utf-8") == parameters_page.page()
+
+
+def test_every_configured_parameter_is_on_the_page():
+    def leaves(values: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[str]:
+        for name, value in values.items():
+            if isinstance(value, dict):
+                yield from leaves(value, (*path, name))
+            else:
+                yield ".".join((*path, name))
+
+    text = parameters_page.PAGE.read_text(encoding="utf-8")
+    configured = yaml.safe_load((ROOT / "conf/base/parameters.yml").read_text(encoding="utf-8"))
+    names = list(leaves(configured))
+    assert len(names) > 25
+    assert [name for name in names if f"\n| `{name}` |" not in text] == []
+    assert "\n| `profiles.<profile>.segments.on_hold.median` | number more than 0 |" in text
 
 
 def test_every_command_has_an_example_that_begins_with_its_name():
