@@ -935,18 +935,26 @@ def observed_stories_responded(stories_stopped_by_responded: Run) -> Observed:
     return _observe_stories(stories_stopped_by_responded, "RESPONDED")
 
 
+def observed_param(name: str, group: str) -> Any:
+    """A run that the oracle recomputes, as a parameter: its fixture's name without `observed_`."""
+    return pytest.param(f"observed_{name}", id=name, marks=pytest.mark.xdist_group(group))
+
+
+# The generated ones.
+OBSERVED_GENERATED = (
+    observed_param("documento", "doc"),
+    observed_param("ley1755", "ley"),
+    observed_param("documento_snapshot", "snapshots"),
+    observed_param("ley1755_snapshot", "snapshots"),
+)
+
+
 @pytest.fixture(
     scope="session",
     params=[
-        pytest.param(f"observed_{name}", id=name, marks=pytest.mark.xdist_group(group))
-        for name, group in (
-            ("documento", "doc"),
-            ("ley1755", "ley"),
-            ("documento_snapshot", "snapshots"),
-            ("ley1755_snapshot", "snapshots"),
-            ("stories_closed", "stories"),
-            ("stories_responded", "stories"),
-        )
+        *OBSERVED_GENERATED,
+        observed_param("stories_closed", "stories"),
+        observed_param("stories_responded", "stories"),
     ],
 )
 def observed(request: pytest.FixtureRequest) -> Observed:

@@ -31,10 +31,16 @@ def find_project() -> Path:
     return Path(find_kedro_project(Path.cwd()) or Path.cwd())
 
 
-def open_lake(env: str | None) -> tuple[Path, Store]:
-    """The project, and its lake in an environment (null: KEDRO_ENV's, else the default)."""
+def open_project() -> Path:
+    """The project, with its settings loaded."""
     project = find_project()
     bootstrap_project(project)
+    return project
+
+
+def open_lake(env: str | None) -> tuple[Path, Store]:
+    """The project, and its lake in an environment (null: KEDRO_ENV's, else the default)."""
+    project = open_project()
     return project, project_lake(project, chosen_environment(env))
 
 

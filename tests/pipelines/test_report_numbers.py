@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from scipy.stats import binomtest
-from tests.conftest import Observed
+from tests.conftest import OBSERVED_GENERATED, Observed
 from tests.oracle.calendar import end_of_day, is_business_day, local_day
 from tests.oracle.curation import Ticket
 from tests.oracle.metrics import age_bucket, age_on, open_days
@@ -26,18 +26,7 @@ from pqrs_kedro.run.report import report_page
 SEPARATOR = " \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} "
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(f"observed_{name}", id=name, marks=pytest.mark.xdist_group(group))
-        for name, group in (
-            ("documento", "doc"),
-            ("ley1755", "ley"),
-            ("documento_snapshot", "snapshots"),
-            ("ley1755_snapshot", "snapshots"),
-        )
-    ],
-)
+@pytest.fixture(scope="module", params=OBSERVED_GENERATED)
 def told(request: pytest.FixtureRequest) -> tuple[Observed, Page]:
     """A run as the oracle knows it, and its report."""
     observed: Observed = request.getfixturevalue(request.param)

@@ -11,11 +11,10 @@ import ibis
 import numpy as np
 import pandas as pd
 from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
 from kedro.io import CatalogProtocol
 from numpy.typing import NDArray
 
-from pqrs_kedro.command_line import find_project
+from pqrs_kedro.command_line import open_project
 from pqrs_kedro.domain.calendar import day_number
 from pqrs_kedro.parameters import RunParameters, parse_parameters
 from pqrs_kedro.run.engine import ENGINE
@@ -122,8 +121,7 @@ def open_run(run_id: str | None = None, env: str | None = None) -> RunData:
     """
     # The engine's scratch folder goes with the process.
     atexit.register(ENGINE.close)
-    project = find_project()
-    bootstrap_project(project)
+    project = open_project()
     given = {} if run_id is None else {"run_id": run_id}
     session = KedroSession.create(project, env=env, runtime_params=given)
     run = RunData(session.load_context().catalog)

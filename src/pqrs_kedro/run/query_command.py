@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 from kedro.framework.cli.utils import env_option
 
-from pqrs_kedro.command_line import chosen_environment, open_lake, refuse
+from pqrs_kedro.command_line import chosen_environment, open_project, refuse
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.parameters import InvalidInput, check_run_id
-from pqrs_kedro.run.config_loader import latest_pointer, project_globals
+from pqrs_kedro.run.config_loader import latest_pointer, project_globals, project_lake
 from pqrs_kedro.run.manifest import RunNotFound, committed_runs, read_run
 from pqrs_kedro.run.query import FORMATS, Output, ask_lake, ask_warehouse
 from pqrs_kedro.run.stores import require_warehouse
@@ -42,8 +42,7 @@ def sql(
 
     Example: kedro sql "SELECT pqrs_type, count(*) FROM silver_tickets GROUP BY ALL"
     """
-    project, store = open_lake(env)
-    env = chosen_environment(env)
+    project, env = open_project(), chosen_environment(env)
     try:
         target = Output.of(form, output, force)
         if served and run_id is not None:
@@ -52,6 +51,7 @@ def sql(
                 "views <table>_current"
             )
         if not served:
+            store = project_lake(project, env)
             ask_lake(store, _wanted(project, store, run_id, env), query, target)
             return
     except (InvalidInput, RunNotFound) as error:
