@@ -251,7 +251,7 @@ class Engine(Model):
     """Resources of the embedded query engine; they never change a result."""
 
     threads: int | None = Field(default=None, ge=1, le=256)
-    memory_limit: str = Field(default="1GB", pattern=r"^[1-9][0-9]*(MB|GB)$")
+    memory_limit: str = Field(default="900MB", pattern=r"^[1-9][0-9]*(MB|GB)$")
 
 
 class Territory(Model):

@@ -18,7 +18,7 @@ class EngineSettings:
     """Resources of the engine; none of them changes a result."""
 
     threads: int | None = None
-    memory_limit: str = "1GB"
+    memory_limit: str = "900MB"
     scratch: str | None = None
     """Folder for what spills; null is the system's."""
 
