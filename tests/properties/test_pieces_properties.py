@@ -16,7 +16,6 @@ from pqrs_kedro.pipelines.synthesis.pieces import (
     Runs,
     Sheet,
     Texts,
-    joined,
     text_array,
 )
 from pqrs_kedro.pipelines.synthesis.spill import Spill
@@ -115,13 +114,6 @@ def test_the_runs_of_a_sheet_are_a_part_of_another(data: st.DataObject):
     assert texts_of(case.pieces, outer.runs(np.arange(height))) == expected
 
 
-@given(groups=st.lists(st.lists(WORD_LISTS, max_size=3), max_size=4))
-def test_joined_runs_are_the_rows_of_all_in_turn(groups: list[list[list[str]]]):
-    case = Case()
-    runs = joined([case.run_of(words) for words in groups])
-    assert texts_of(case.pieces, runs) == ["".join(row) for words in groups for row in words]
-
-
 # --- Texts in a buffer --------------------------------------------------------------------------
 
 
@@ -148,20 +140,17 @@ def test_a_slice_has_the_texts_and_bytes_between_its_ends(case: tuple[list[str],
     assert texts.content().to_pybytes() == "".join(expected).encode()
 
 
-@given(case=slices(), data=st.data())
-def test_texts_are_taken_in_any_order(case: tuple[list[str], Texts], data: st.DataObject):
-    expected, texts = case
-    places = st.lists(st.integers(0, len(expected) - 1), max_size=9) if expected else st.just([])
-    order = data.draw(places)
-    taken = texts.taken(np.array(order, dtype=np.int64))
-    assert listed(taken) == [expected[place] for place in order]
-    assert taken.content().to_pybytes() == "".join(listed(taken)).encode()
-
-
-@given(cases=st.lists(slices(), min_size=1, max_size=4))
-def test_concatenated_texts_are_those_of_all_in_turn(cases: list[tuple[list[str], Texts]]):
-    together = Texts.concatenated([texts for _, texts in cases])
-    assert listed(together) == [text for expected, _ in cases for text in expected]
+@given(cases=st.lists(slices(), min_size=1, max_size=4), data=st.data())
+def test_some_texts_of_several_buffers_are_merged_in_any_order(
+    cases: list[tuple[list[str], Texts]], data: st.DataObject
+):
+    texts = [text for expected, _ in cases for text in expected]
+    number = data.draw(st.integers(0, len(texts)))
+    order = data.draw(st.permutations(range(len(texts))))[:number]
+    merged = Texts.merged([part for _, part in cases], np.array(order, dtype=np.int64))
+    expected = [texts[place] for place in order]
+    assert listed(merged) == expected
+    assert merged.content().to_pybytes() == "".join(expected).encode()
 
 
 @given(cases=st.lists(slices(), min_size=1, max_size=4), data=st.data())

@@ -18,7 +18,7 @@ BITS = st.integers(0, 2**64 - 1)
 
 
 def uuids(microseconds: list[int], bits: list[int]) -> list[str]:
-    return uuid7(np.array(microseconds, np.int64), np.array(bits, dtype=np.uint64)).to_list()
+    return uuid7(np.array(microseconds, np.int64), np.array(bits, dtype=np.uint64)).to_pylist()
 
 
 def radicados(years: list[int], consecutives: list[int]) -> list[str]:
@@ -100,12 +100,12 @@ def test_radicados_have_14_digits_and_sort_by_year_and_consecutive(pairs):
     ],
 )
 def test_an_instant_is_written_in_utc_with_six_decimals(microseconds: int, expected: str):
-    assert instants(np.array([microseconds])).to_list() == [expected]
+    assert instants(np.array([microseconds])).to_pylist() == [expected]
 
 
 @given(at=INSTANTS)
 def test_an_instant_reads_back_as_it_was(at):
-    (text,) = instants(np.array([at])).to_list()
+    (text,) = instants(np.array([at])).to_pylist()
     assert len(text) == 27
     read = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
     assert (read - EPOCH) // MICROSECOND == at

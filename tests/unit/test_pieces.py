@@ -69,4 +69,4 @@ def test_texts_in_a_file_hold_no_memory():
     assert moved.series().to_list() == ["1234", "5678"]
     second = moved.slice(1, 2)
     assert (second.bytes_held, second.content().to_pybytes()) == (0, b"5678")
-    assert Texts.concatenated([second, of("!")]).series().to_list() == ["5678", "!"]
+    assert Texts.merged([of("!"), second], np.array([1, 0])).series().to_list() == ["5678", "!"]

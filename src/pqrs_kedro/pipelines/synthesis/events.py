@@ -5,9 +5,10 @@ from functools import cached_property
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from pqrs_kedro.domain.calendar import local_day
+from pqrs_kedro.domain.calendar import MICROSECONDS_PER_DAY, end_of_local_day, local_day
 from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.domain.statuses import (
     EXTENSION,
@@ -61,15 +62,25 @@ class EventTable:
     bits: NDArray[np.uint64]
 
     @cached_property
-    def event_id(self) -> pl.Series:
+    def event_id(self) -> pa.Array:
         """UUIDv7 of each event."""
         return uuid7(self.at, self.bits)
 
     @cached_property
     def line_order(self) -> Int:
         """The events in the order of their lines: by (day, channel, ts, event_id)."""
-        channel, day = self.batch.arrivals.channel[self.row], local_day(self.at)
-        return np.lexsort((self.bits, self.at, channel, day))
+        channel = self.batch.arrivals.channel[self.row]
+        day = local_day(self.at)
+        since_midnight = self.at - end_of_local_day(day - 1)
+        # One number for day, channel and ts: ten times as fast as four keys, which then order the
+        # few events that have the same one.
+        key = (day * len(CHANNEL_IDS) + channel) * MICROSECONDS_PER_DAY + since_midnight
+        order = np.argsort(key)
+        equal = np.flatnonzero(np.diff(key[order]) == 0)
+        places = np.union1d(equal, equal + 1)
+        members = np.sort(order[places])
+        order[places] = members[np.lexsort((self.bits[members], key[members]))]
+        return order
 
     @cached_property
     def actor(self) -> Int:

@@ -14,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pqrs_kedro.pipelines.synthesis.compiled import Octets, compiled, copy_octets
 from pqrs_kedro.pipelines.synthesis.spill import Spilled
 
 Int = NDArray[np.int64]
@@ -52,9 +53,12 @@ class Pieces:
         """The numbers of texts chosen from a few, one per row."""
         return np.array([self.literal(text) for text in texts], dtype=np.int32)[choice]
 
-    def column(self, texts: pl.Series) -> Numbers:
-        """The numbers of a column's texts, one per row; null is the empty text."""
-        first = self._append(text_array(texts))
+    def column(self, texts: pl.Series | pa.Array) -> Numbers:
+        """The numbers of a column's texts, one per row; null is the empty text.
+
+        An Arrow array is taken as it is: texts with 64-bit offsets, none of them null.
+        """
+        first = self._append(texts if isinstance(texts, pa.Array) else text_array(texts))
         return np.arange(first, first + len(texts), dtype=np.int32)
 
     def shared(self, array: pa.Array) -> int:
@@ -74,8 +78,11 @@ class Pieces:
             raise ValueError(f"{len(self._literals)} literals, more than {_LITERALS}")
         unused = [""] * (_LITERALS - len(self._literals))
         every = [text_array([*self._literals, *unused]), *self._blocks]
-        pieces = Texts.of(pa.concat_arrays(every).take(_indices(runs.numbers)))
-        return Texts(pieces.offsets[np.concatenate([[0], np.cumsum(runs.counts)])], pieces.data)
+        pieces = Texts.of(pa.concat_arrays(every))
+        offsets = _offsets_of_runs(pieces.offsets, runs.numbers, runs.counts)
+        content = np.empty(offsets[-1], dtype=np.uint8)
+        _copy_pieces(pieces.offsets, pieces.octets(), runs.numbers, content)
+        return Texts(offsets, pa.py_buffer(content))
 
 
 @dataclass(frozen=True)
@@ -93,15 +100,42 @@ class Texts:
         return Texts(np.frombuffer(offsets, dtype=np.int64)[place], data)
 
     @staticmethod
-    def concatenated(parts: Sequence["Texts"]) -> "Texts":
-        """The texts of several buffers in one."""
-        return Texts.of(pa.concat_arrays([part.array() for part in parts]))
+    def merged(parts: Sequence["Texts"], order: Int) -> "Texts":
+        """Some texts of several buffers in one, each at most once.
+
+        Args:
+            parts: the texts, those of one part after those of the other.
+            order: their numbers, in the order in which they are wanted.
+        """
+        lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+        offsets = _ends(lengths[order])
+        places = np.full(len(lengths), -1)
+        places[order] = offsets[:-1]
+        content = np.empty(offsets[-1], dtype=np.uint8)
+        first = 0
+        for part in parts:
+            texts = part.in_memory()
+            where = places[first : first + len(texts)]
+            _copy_texts(texts.offsets, texts.octets(), where, content)
+            first += len(texts)
+        return Texts(offsets, pa.py_buffer(content))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
 
     def array(self) -> pa.Array:
         """The texts as an Arrow array; what is in memory is not copied."""
-        texts = self.moved(self.content()) if self.is_in_file else self
+        texts = self.in_memory()
         buffers = [None, pa.py_buffer(texts.offsets), texts.data]
-        return pa.Array.from_buffers(pa.large_string(), len(self.offsets) - 1, buffers)
+        return pa.Array.from_buffers(pa.large_string(), len(self), buffers)
+
+    def in_memory(self) -> "Texts":
+        """The texts in memory; what is there is not copied."""
+        return self.moved(self.content()) if self.is_in_file else self
+
+    def octets(self) -> Octets:
+        """The buffer, which is in memory, as numbers."""
+        return np.frombuffer(self.data or b"", dtype=np.uint8)
 
     def series(self) -> pl.Series:
         """The texts as a column."""
@@ -110,10 +144,6 @@ class Texts:
     def slice(self, start: int, end: int) -> "Texts":
         """Consecutive texts; nothing is copied."""
         return Texts(self.offsets[start : end + 1], self.data)
-
-    def taken(self, order: Int) -> "Texts":
-        """The texts in another order."""
-        return Texts.of(self.array().take(_indices(order)))
 
     def content(self) -> pa.Buffer:
         """The bytes of all texts, in memory."""
@@ -145,10 +175,41 @@ class Texts:
         return Texts(self.offsets - self.offsets[0], data)
 
 
-def _indices(numbers: NDArray[np.integer]) -> pa.Array:
-    """Whole numbers as an Arrow array; nothing is copied, nor pandas imported (`text_array`)."""
-    buffers = [None, pa.py_buffer(np.ascontiguousarray(numbers))]
-    return pa.Array.from_buffers(pa.from_numpy_dtype(numbers.dtype), len(numbers), buffers)
+def _ends(lengths: Int) -> Int:
+    """Where texts of some lengths, one after the other, begin, and where the last one ends."""
+    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
+
+
+@compiled
+def _offsets_of_runs(offsets: Int, numbers: Numbers, counts: Int) -> Int:
+    """Where the text of each run begins, and where the last one ends."""
+    found = np.zeros(len(counts) + 1, dtype=np.int64)
+    piece, end = 0, 0
+    for run in range(len(counts)):
+        for _ in range(counts[run]):
+            end += offsets[numbers[piece] + 1] - offsets[numbers[piece]]
+            piece += 1
+        found[run + 1] = end
+    return found
+
+
+@compiled
+def _copy_pieces(offsets: Int, octets: Octets, numbers: Numbers, content: Octets) -> None:
+    """Write pieces one after the other."""
+    place = 0
+    for number in numbers:
+        length = offsets[number + 1] - offsets[number]
+        copy_octets(content, place, octets, offsets[number], length)
+        place += length
+
+
+@compiled
+def _copy_texts(offsets: Int, octets: Octets, places: Int, content: Octets) -> None:
+    """Write each text to its place; those whose place is negative are left out."""
+    for text in range(len(places)):
+        if places[text] >= 0:
+            length = offsets[text + 1] - offsets[text]
+            copy_octets(content, places[text], octets, offsets[text], length)
 
 
 def text_array(texts: Sequence[str] | pl.Series) -> pa.Array:
@@ -197,20 +258,19 @@ def _put(numbers: Numbers, place: Int, parts: Sequence[Part]) -> Int:
     place = place.copy()
     for part in parts:
         if isinstance(part, Runs):
-            starts = place - (np.cumsum(part.counts) - part.counts)
-            numbers[np.repeat(starts, part.counts) + np.arange(len(part.numbers))] = part.numbers
-            place += part.counts
+            _put_runs(numbers, place, part.numbers, part.counts)
         else:
             numbers[place] = part
             place += 1
     return place
 
 
-def joined(parts: Sequence[Runs]) -> Runs:
-    """The rows of several runs, one after the other."""
-    if not parts:
-        return Runs(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64))
-    return Runs(
-        np.concatenate([part.numbers for part in parts]),
-        np.concatenate([part.counts for part in parts]),
-    )
+@compiled
+def _put_runs(numbers: Numbers, place: Int, run_numbers: Numbers, counts: Int) -> None:
+    """Write a run from each row's place on, and move the place behind it."""
+    piece = 0
+    for row in range(len(counts)):
+        for _ in range(counts[row]):
+            numbers[place[row]] = run_numbers[piece]
+            place[row] += 1
+            piece += 1

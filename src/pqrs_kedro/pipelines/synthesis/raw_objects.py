@@ -111,7 +111,7 @@ class RawObject:
         """The object's bytes: made anew each time, so that few objects' are held at once."""
         if len(self.parts) == 1:
             return self.parts[0].texts.content()
-        return Texts.concatenated([part.texts for part in self.parts]).taken(self._order).content()
+        return Texts.merged([part.texts for part in self.parts], self._order).content()
 
     @property
     def _order(self) -> Int:

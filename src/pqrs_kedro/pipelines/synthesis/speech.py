@@ -33,6 +33,7 @@ class Speech:
         frame = batch.frame
         self._draws, self._pieces = batch.draws, pieces
         self._facts = batch.draws.raw("text/facts")
+        self._wording = dict[str, NDArray[np.uint64]]()
         self._pqrs_type = type_codes(frame["pqrs_type"])
         self._topic = topic_codes(frame["topic"])
         named = pl.when(~pl.col("anonymous")).then(pl.col("full_name"))
@@ -78,7 +79,9 @@ class Speech:
         resolution: Int,
         step: Int | None = None,
     ) -> Runs:
-        draws = self._draws.raw(f"text/{kind}", DRAWS_PER_TEXT)[row]
+        if kind not in self._wording:
+            self._wording[kind] = self._draws.raw(f"text/{kind}", DRAWS_PER_TEXT)
+        draws = self._wording[kind][row]
         draws[:, 0] = self._facts[row]
         if step is not None:
             draws[:, 1:] = _vary(draws[:, 1:], step)

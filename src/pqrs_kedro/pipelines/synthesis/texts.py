@@ -1,9 +1,9 @@
 """Spanish texts of tickets, fitting type, topic, place, person and outcome.
 
-All rows are expanded together, one level of the grammar's symbols at a time, on arrays of token
-numbers. A choice is a pure function of the row's draws, the symbol's name and the length of its
-list: a text does not depend on the rows around it, and a new symbol leaves the choices of the
-others as they were.
+The grammar is laid out as arrays of token numbers, in which the symbols of each row are followed. A
+choice is a pure function of the row's draws, the symbol's name and the length of its list: a text
+does not depend on the rows around it, and a new symbol leaves the choices of the others as they
+were.
 """
 
 import hashlib
@@ -12,13 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pqrs_kedro.pipelines.synthesis.pieces import Numbers, Pieces, Runs, joined, text_array
+from pqrs_kedro.pipelines.synthesis.compiled import compiled
+from pqrs_kedro.pipelines.synthesis.pieces import Numbers, Pieces, Runs, text_array
 from pqrs_kedro.pipelines.synthesis.text_grammar import (
     PLACEHOLDER,
     PQRS_TYPES,
@@ -44,8 +46,6 @@ DRAWS_PER_TEXT = 4
 _OPTIONAL_COLUMNS = ("new_term_days",)
 # Token numbers: literals from 0, quoted columns from here, symbols below 0.
 _FIRST_QUOTED = 1 << 40
-# Keeps a block's arrays in the cache: 240,000 letters/s, against 170,000 in blocks of 65,536.
-_BLOCK_ROWS = 4096
 _COMPILING = Lock()
 
 
@@ -59,21 +59,15 @@ class Topic:
     webform_code: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Tables:
+class _Arrays(NamedTuple):
     """The grammar as arrays.
 
-    Symbol s has its lists from `first_list[s]`, one per case; list l its alternatives from
-    `first_alternative[l]`, `list_size[l]` of them; alternative a its tokens from `first_token[a]`,
-    `token_count[a]` of them. Type t and topic k have `matter_count[t, k]` matters from
-    `first_matter[t, k]`.
+    Symbol s has its lists from `first_list[s]`, one per case of its selector; list l its
+    alternatives from `first_alternative[l]`, `list_size[l]` of them; alternative a its tokens from
+    `first_token[a]`, `token_count[a]` of them. Type t and topic k have `matter_count[t, k]`
+    matters from `first_matter[t, k]`.
     """
 
-    grammar: Grammar
-    numbers: Mapping[str, int]
-    literals: pa.Array
-    escaped: pa.Array
-    """The literals as they stand inside a JSON string."""
     tokens: Integers
     first_token: Integers
     token_count: Integers
@@ -85,6 +79,19 @@ class _Tables:
     draw_key: Draws
     first_matter: Integers
     matter_count: Integers
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """The grammar as it is looked up."""
+
+    selectors: tuple[str, ...]
+    literals: pa.Array
+    escaped: pa.Array
+    """The literals as they stand inside a JSON string."""
+    arrays: _Arrays
+    roots: Mapping[str, int]
+    """Where among the tokens the symbol of each kind of text is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +107,6 @@ class Situation:
     topic: Integers
     resolution: Integers
     quoted: Mapping[str, Numbers]
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Some rows: `cases` has shape (selectors, rows), `quoted` (quoted columns, rows)."""
-
-    cases: Integers
-    quoted: Numbers
-    draws: Draws
-
-    def block(self, start: int) -> "_Rows":
-        part = slice(start, start + _BLOCK_ROWS)
-        return _Rows(self.cases[:, part], self.quoted[:, part], self.draws[part])
 
 
 def speak(
@@ -136,10 +130,10 @@ def speak(
     height = len(draws)
     none = np.full(height, -1, dtype=np.int32)
     quoted = np.stack([situation.quoted.get(column, none) for column in QUOTED_COLUMNS])
-    rows = _Rows(_cases(tables, situation, quoted, draws[:, 0]), quoted, draws)
+    draws = np.ascontiguousarray(draws)
+    cases = _cases(tables, situation, quoted, draws)
     first = pieces.shared(tables.escaped if escaped else tables.literals)
-    starts = range(0, height, _BLOCK_ROWS)
-    return joined([_speak_block(tables, kind, rows.block(start), first) for start in starts])
+    return Runs(*_expand(tables.arrays, tables.roots[kind], cases, quoted, draws, first))
 
 
 def compose(kind: str, context: pl.DataFrame, draws: Draws) -> pl.Series:
@@ -188,17 +182,19 @@ def _text_column(context: pl.DataFrame, column: str) -> pl.Series:
     return context[column].cast(pl.String)  # a column of nothing but nulls has no type of its own
 
 
-def _cases(tables: _Tables, situation: Situation, quoted: Numbers, facts: Draws) -> Integers:
+def _cases(tables: _Tables, situation: Situation, quoted: Numbers, draws: Draws) -> Integers:
     """The case of every selector in every row, shape (selectors, rows)."""
     cases = {
-        "": np.zeros(len(facts), dtype=np.int64),
+        "": np.zeros(len(draws), dtype=np.int64),
         "pqrs_type": situation.pqrs_type,
         "topic": situation.topic,
         "resolution_code": situation.resolution,
-        "matter": _matter(tables, situation.pqrs_type, situation.topic, facts),
+        "matter": _matters(
+            tables.arrays, _draw_key("matter"), situation.pqrs_type, situation.topic, draws
+        ),
     }
     cases |= dict(zip(QUOTED_COLUMNS, (quoted >= 0).astype(np.int64), strict=True))
-    return np.stack([cases[selector] for selector in tables.grammar.selectors])
+    return np.stack([cases[selector] for selector in tables.selectors])
 
 
 def _codes(column: pl.Series, categories: Sequence[str]) -> Integers:
@@ -211,13 +207,70 @@ def _codes(column: pl.Series, categories: Sequence[str]) -> Integers:
     return codes.to_numpy()
 
 
-def _matter(tables: _Tables, pqrs_type: Integers, topic: Integers, draw: Draws) -> Integers:
-    choice = _choices(draw, np.uint64(_draw_key("matter")), tables.matter_count[pqrs_type, topic])
-    return tables.first_matter[pqrs_type, topic] + choice
+@compiled
+def _matters(
+    grammar: _Arrays, key: np.uint64, pqrs_type: Integers, topic: Integers, draws: Draws
+) -> Integers:
+    """The matter of each row, one of those of its type and topic."""
+    found = np.empty(len(draws), dtype=np.int64)
+    for row in range(len(draws)):
+        of = pqrs_type[row], topic[row]
+        choice = _choice(draws[row, 0], key, grammar.matter_count[of])
+        found[row] = grammar.first_matter[of] + choice
+    return found
 
 
-def _choices(draw: Draws, key: Draws | np.uint64, size: Integers) -> Integers:
-    """Indices below `size`, uniform to within size / 2^32.
+@compiled
+def _expand(
+    grammar: _Arrays,
+    root: int,
+    cases: Integers,
+    quoted: Numbers,
+    draws: Draws,
+    first_literal: int,
+) -> tuple[Numbers, Integers]:
+    """Piece numbers of the texts that follow from a token, and how many each text has.
+
+    A stack holds the tokens that are still to come: of the symbol last met, of the one around it,
+    and so on.
+    """
+    height, size = len(draws), 0
+    numbers, counts = np.empty(64 + 32 * height, dtype=np.int32), np.empty(height, dtype=np.int64)
+    # No symbol contains itself.
+    coming, end = np.empty((2, len(grammar.first_list) + 1), dtype=np.int64)
+    for row in range(height):
+        before, depth = size, 0
+        coming[0], end[0] = root, root + 1
+        while depth >= 0:
+            if coming[depth] == end[depth]:
+                depth -= 1
+                continue
+            token = grammar.tokens[coming[depth]]
+            coming[depth] += 1
+            if token < 0:
+                symbol = -1 - token
+                options = grammar.first_list[symbol] + cases[grammar.selector[symbol], row]
+                draw, key = draws[row, grammar.draw_column[symbol]], grammar.draw_key[symbol]
+                choice = _choice(draw, key, grammar.list_size[options])
+                alternative = grammar.first_alternative[options] + choice
+                depth += 1
+                coming[depth] = grammar.first_token[alternative]
+                end[depth] = coming[depth] + grammar.token_count[alternative]
+                continue
+            if size == len(numbers):
+                numbers = np.concatenate((numbers, np.empty(size, dtype=np.int32)))
+            if token < _FIRST_QUOTED:
+                numbers[size] = first_literal + token
+            else:
+                numbers[size] = quoted[token - _FIRST_QUOTED, row]
+            size += 1
+        counts[row] = size - before
+    return numbers[:size].copy(), counts
+
+
+@compiled
+def _choice(draw: np.uint64, key: np.uint64, size: int) -> int:
+    """An index below `size`, uniform to within size / 2^32.
 
     The draw and the symbol's key are mixed by the finaliser of SplitMix64 (Steele et al., 2014), so
     that one draw serves many symbols as if each had its own.
@@ -226,43 +279,7 @@ def _choices(draw: Draws, key: Draws | np.uint64, size: Integers) -> Integers:
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed ^= mixed >> np.uint64(31)
-    return (((mixed >> np.uint64(32)) * size.astype(np.uint64)) >> np.uint64(32)).astype(np.int64)
-
-
-def _speak_block(tables: _Tables, kind: str, rows: _Rows, first_literal: int) -> Runs:
-    tokens, owner = _expand(tables, kind, rows)
-    numbers = (tokens + first_literal).astype(np.int32)
-    places = np.flatnonzero(tokens >= _FIRST_QUOTED)
-    numbers[places] = rows.quoted[tokens[places] - _FIRST_QUOTED, owner[places]]
-    return Runs(numbers, np.bincount(owner, minlength=len(rows.draws)))
-
-
-def _expand(tables: _Tables, kind: str, rows: _Rows) -> tuple[Integers, Integers]:
-    """Tokens without symbols, row after row, and the row that owns each token."""
-    owner = np.arange(len(rows.draws))
-    tokens = np.full(len(owner), -1 - tables.numbers[kind])
-    while (places := np.flatnonzero(tokens < 0)).size:
-        chosen = _chosen_alternatives(tables, -1 - tokens[places], owner[places], rows)
-        # A token that stays is a run of one, found behind the grammar's own tokens.
-        first = np.arange(len(tokens)) + len(tables.tokens)
-        first[places] = tables.first_token[chosen]
-        length = np.ones(len(tokens), dtype=np.int64)
-        length[places] = tables.token_count[chosen]
-        source = np.repeat(first - _starts(length), length)
-        source += np.arange(len(source))
-        tokens = np.concatenate([tables.tokens, tokens])[source]
-        owner = np.repeat(owner, length)
-    return tokens, owner
-
-
-def _chosen_alternatives(
-    tables: _Tables, symbol: Integers, owner: Integers, rows: _Rows
-) -> Integers:
-    lists = tables.first_list[symbol] + rows.cases[tables.selector[symbol], owner]
-    draw = rows.draws[owner, tables.draw_column[symbol]]
-    choice = _choices(draw, tables.draw_key[symbol], tables.list_size[lists])
-    chosen: Integers = tables.first_alternative[lists] + choice
-    return chosen
+    return np.int64(((mixed >> np.uint64(32)) * np.uint64(size)) >> np.uint64(32))
 
 
 def _starts(lengths: Integers) -> Integers:
@@ -287,14 +304,11 @@ def _compile(grammar: Grammar) -> _Tables:
     lists = [alternatives for symbol in symbols for alternatives in symbol.cases.values()]
     literals = {"": 0}
     runs = [_tokens(text, numbers, literals) for alternatives in lists for text in alternatives]
-    selectors = list(grammar.selectors)
+    selectors = tuple(grammar.selectors)
     matter_count = _matter_counts(grammar)
-    return _Tables(
-        grammar=grammar,
-        numbers=numbers,
-        literals=text_array(list(literals)),
-        escaped=text_array([json_escaped(text) for text in literals]),
-        tokens=np.array([token for run in runs for token in run]),
+    tokens = [token for run in runs for token in run]
+    arrays = _Arrays(
+        tokens=np.array([*tokens, *(-1 - numbers[kind] for kind in TEXT_KINDS)]),
         first_token=_starts(np.array([len(run) for run in runs])),
         token_count=np.array([len(run) for run in runs]),
         first_alternative=_starts(np.array([len(alternatives) for alternatives in lists])),
@@ -302,9 +316,16 @@ def _compile(grammar: Grammar) -> _Tables:
         first_list=_starts(np.array([len(symbol.cases) for symbol in symbols])),
         selector=np.array([selectors.index(symbol.selector) for symbol in symbols]),
         draw_column=np.array([_draw_column(symbol) for symbol in symbols]),
-        draw_key=np.array([_draw_key(symbol.drawn_as) for symbol in symbols], dtype=np.uint64),
+        draw_key=np.array([_draw_key(symbol.drawn_as) for symbol in symbols]),
         first_matter=_starts(matter_count.ravel()).reshape(matter_count.shape),
         matter_count=matter_count,
+    )
+    return _Tables(
+        selectors=selectors,
+        literals=text_array(list(literals)),
+        escaped=text_array([json_escaped(text) for text in literals]),
+        arrays=arrays,
+        roots={kind: len(tokens) + place for place, kind in enumerate(TEXT_KINDS)},
     )
 
 
@@ -325,12 +346,13 @@ def json_escaped(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
-def _draw_key(name: str) -> int:
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
+def _draw_key(name: str) -> np.uint64:
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    return np.uint64(int.from_bytes(digest, "little"))
 
 
 def _draw_column(symbol: Symbol) -> int:
-    return 0 if symbol.is_fact else 1 + _draw_key(symbol.drawn_as) % (DRAWS_PER_TEXT - 1)
+    return 0 if symbol.is_fact else 1 + int(_draw_key(symbol.drawn_as)) % (DRAWS_PER_TEXT - 1)
 
 
 def _matter_counts(grammar: Grammar) -> Integers:

@@ -296,7 +296,7 @@ def _ticket_frame(batch: TicketBatch) -> pl.DataFrame:
     topic = (draws.raw("ticket/topic") % np.uint64(len(TOPICS))).astype(np.int64)
     facts = pl.DataFrame(
         {
-            "ticket_id": uuid7(batch.received_at, draws.raw("ticket/id")),
+            "ticket_id": pl.Series(uuid7(batch.received_at, draws.raw("ticket/id"))),
             "external_id": _external_ids(batch.scenario.plan, batch.day, batch.number),
             "cited_external_id": _cited_external_ids(batch),
             "source": _labels(CHANNEL_IDS, batch.arrivals.channel),

@@ -107,7 +107,7 @@ def _edited(batch: CleanBatch, edits: Sequence[Edit]) -> Lines:
         np.concatenate([getattr(part, name) for part in (clean, new)])[order]
         for name in ("day", "channel", "at", "tie", "defect")
     )
-    texts = Texts.concatenated([clean.texts, new.texts]).taken(order)
+    texts = Texts.merged([clean.texts, new.texts], order)
     return Lines(day, channel, at, tie, texts, defect)
 
 
