@@ -82,7 +82,7 @@ class Contacts:
             the places of the events that have a payload.
         """
         self.ids, self.ts = ids, ts
-        files = _files(self.batch)
+        files = _files(self.batch, self.pieces)
         self.payloads = Payloads(sheet, self.pieces, self.batch.frame, self.subject, files)
         channel = self.batch.arrivals.channel
         for number, petition in (
@@ -208,20 +208,23 @@ def _call_times(batch: TicketBatch, row: Int) -> dict[str, Int]:
     return {name: _same_day(received, at) for name, at in times.items()}
 
 
-def _files(batch: TicketBatch) -> dict[str, pl.Series]:
-    """JSON of up to three files per petition, by channel; a call has its transcript."""
-    columns = pl.DataFrame(_file_columns(batch))
-    plain = columns.select(files_json("file_name", "size_kb")).to_series()
-    forms = columns.select(files_json("nombre", "tamanoKb")).to_series()
-    return {name: forms if name == "webform" else plain for name in CHANNEL_IDS}
+def _files(batch: TicketBatch, pieces: Pieces) -> Numbers:
+    """JSON of up to three files per petition, as pieces; a call has its transcript."""
+    channel = batch.arrivals.channel
+    count = _file_counts(batch, channel == _CALL)
+    numbers = np.full(len(count), pieces.literal("[]"), dtype=np.int32)
+    for is_form, keys in ((False, ("file_name", "size_kb")), (True, ("nombre", "tamanoKb"))):
+        rows = np.flatnonzero((count > 0) & ((channel == _WEBFORM) == is_form))
+        columns = pl.DataFrame(_file_columns(batch, count, rows))
+        numbers[rows] = pieces.column(columns.select(files_json(*keys)).to_series())
+    return numbers
 
 
-def _file_columns(batch: TicketBatch) -> dict[str, pl.Series]:
-    """Names and sizes of each ticket's files: file_<n>, null for none, and size_<n>."""
-    is_call = batch.arrivals.channel == _CALL
-    count = _file_counts(batch, is_call)
-    kinds = (batch.draws.raw("file/type", FILES) % np.uint64(len(_FILE_TYPES))).astype(np.int64)
-    z = special.ndtri(to_uniform(batch.draws.raw("file/size", FILES)))
+def _file_columns(batch: TicketBatch, count: Int, rows: Int) -> dict[str, pl.Series]:
+    """Names and sizes of some tickets' files: file_<n>, null for none, and size_<n>."""
+    count, is_call = count[rows], batch.arrivals.channel[rows] == _CALL
+    kinds = batch.draws.raw("file/type", FILES)[rows] % np.uint64(len(_FILE_TYPES))
+    z = special.ndtri(to_uniform(batch.draws.raw("file/size", FILES)[rows]))
     sizes = np.maximum(np.rint(_FILE_MEDIAN_KB * np.exp(z)).astype(np.int64), 1)
     columns: dict[str, pl.Series] = {}
     for n in range(FILES):

@@ -27,6 +27,8 @@ AUTHORITY_ADDRESS: Final = "atencion@entidad.example"
 SWITCHBOARD: Final = "+57 601 XXX X000"
 PLATFORMS: Final = ("sitio_web", "app_movil", "mensajeria")
 FILES: Final = 3
+# The number of no piece.
+_NONE: Final = -1
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Payloads:
         pieces: the batch's pieces.
         tickets: the batch's frame.
         subject: piece number of each ticket's subject.
-        files: JSON of each ticket's files, by channel.
+        files: piece number of each ticket's files.
     """
 
     def __init__(
@@ -63,18 +65,17 @@ class Payloads:
         pieces: Pieces,
         tickets: pl.DataFrame,
         subject: Numbers,
-        files: Mapping[str, pl.Series],
+        files: Numbers,
     ) -> None:
         self._sheet, self._pieces, self._subject = sheet, pieces, subject
-        fragments = tickets.select(
-            by_citizen=_mail_head(pl.col("email"), pl.lit(AUTHORITY_ADDRESS)),
-            by_authority=_mail_head(pl.lit(AUTHORITY_ADDRESS), pl.col("email")),
-            form=_form_head(),
-            form_end=_form_end(),
-            caller=_caller(),
-        )
-        self._of = {name: pieces.column(fragments[name]) for name in fragments.columns}
-        self._files = {name: pieces.column(column) for name, column in files.items()}
+        self._files = files
+        self._of = dict[str, Numbers]()
+        for source, texts in _fragments().items():
+            rows = (tickets["source"] == source).arg_true().to_numpy()
+            found = tickets.lazy().filter(pl.col("source") == source).select(**texts).collect()
+            for name in texts:
+                self._of[name] = np.full(len(tickets), _NONE, dtype=np.int32)
+                self._of[name][rows] = pieces.column(found[name])
 
     def _write(self, at: Occasion, *parts: Part | str) -> None:
         numbers = (self._pieces.literal(part) if isinstance(part, str) else part for part in parts)
@@ -86,7 +87,7 @@ class Payloads:
         self._write(
             at, '{"message_id":"<', at.event_id, head, subject, '","body":"', text,
             '","in_reply_to":null,"received_timestamp":"', at.ts, '","attachments":',
-            self._files["email"][at.row], "}",
+            self._files[at.row], "}",
         )  # fmt: skip
 
     def email_reply(self, at: Occasion, text: Runs) -> None:
@@ -103,7 +104,7 @@ class Payloads:
         """The form a citizen fills in, with the names of the Bogotá SDQS service."""
         self._write(
             at, self._of["form"][at.row], self._subject[at.row], '","observaciones":"', text,
-            '","documentos":', self._files["webform"][at.row], self._of["form_end"][at.row],
+            '","documentos":', self._files[at.row], self._of["form_end"][at.row],
         )  # fmt: skip
 
     def webform_message(self, at: Occasion, text: Runs) -> None:
@@ -135,7 +136,7 @@ class Payloads:
             '"},{"at":"', instants["greeting"], bot, turns["greeting"],
             '"},{"at":"', instants["detail"], citizen, turns["detail"],
             '"},{"at":"', instants["handoff"], bot, turns["handoff"],
-            '"}],"csat":null,"attachments":', self._files["chat"][at.row], "}",
+            '"}],"csat":null,"attachments":', self._files[at.row], "}",
         )  # fmt: skip
 
     def chat_message(self, at: Occasion, platform: Int, text: Runs, csat: Int) -> None:
@@ -175,7 +176,7 @@ class Payloads:
         self._write(
             at, instants["answered"], '","author":"citizen","text":"', texts["citizen"],
             '"},{"at":"', instants["agent"], '","author":"agent","text":"', texts["agent"],
-            self._confidence(confidence), self._files["call"][at.row], "}",
+            self._confidence(confidence), self._files[at.row], "}",
         )  # fmt: skip
 
     def call_message(
@@ -196,6 +197,19 @@ class Payloads:
         # Written as text: the same digits on every machine.
         ends = [f'"}}],"asr_confidence":0.{number:02d},"attachments":' for number in range(100)]
         return self._pieces.one_of(ends, hundredths)
+
+
+def _fragments() -> dict[str, dict[str, pl.Expr]]:
+    """What is the same for all events of a ticket of a source, by source and name."""
+    address = pl.col("email")
+    return {
+        "email": {
+            "by_citizen": _mail_head(address, pl.lit(AUTHORITY_ADDRESS)),
+            "by_authority": _mail_head(pl.lit(AUTHORITY_ADDRESS), address),
+        },
+        "webform": {"form": _form_head(), "form_end": _form_end()},
+        "call": {"caller": _caller()},
+    }
 
 
 def _mail_head(sender: pl.Expr, receiver: pl.Expr) -> pl.Expr:

@@ -25,6 +25,7 @@ from pqrs_kedro.pipelines.synthesis.codes import (
     REOPENED,
     RESPONDED,
 )
+from pqrs_kedro.pipelines.synthesis.compiled import compiled
 from pqrs_kedro.pipelines.synthesis.paths import END, Paths
 
 Int = NDArray[np.int64]
@@ -173,10 +174,18 @@ def _seen_in_cycle(flag: Bool, cycle: Int) -> Bool:
     return _running_sum(flag, cycle) > 0
 
 
+@compiled
 def _running_sum(values: NDArray[np.generic], cycle: Int) -> Int:
     """Sums up to and including each step, starting anew with each cycle."""
-    sums = [np.cumsum(values * (cycle == number), axis=1) for number in range(CYCLES)]
-    return np.where(cycle == 0, *sums).astype(np.int64)
+    sums = np.empty(cycle.shape, dtype=np.int64)
+    for row in range(len(cycle)):
+        total, before = 0, 0
+        for step in range(cycle.shape[1]):
+            if cycle[row, step] != before:
+                total, before = 0, cycle[row, step]
+            total += values[row, step]
+            sums[row, step] = total
+    return sums
 
 
 @dataclass(frozen=True)
@@ -190,7 +199,7 @@ class Targets:
     weight_total: Int
     """Weight of all shared steps of the cycle, per ticket and cycle."""
     close: Int
-    """Office seconds from RESPONDED to CLOSED."""
+    """Office seconds from RESPONDED to CLOSED; 0 for other steps."""
     holds: Int
     """Holds inside each cycle, shape (tickets, CYCLES)."""
     holds_after: Int
@@ -210,24 +219,28 @@ def plan_targets(
     holding = steps.counts & (path == ON_HOLD)
     holds = _per_cycle(holding, cycle)
     seen = _running_sum(holding, cycle)
-    weights = np.where(steps.shared, _weights(draws.duration), 0)
+    weights = np.zeros(path.shape, dtype=np.int64)
+    weights[steps.shared] = _weights(draws.duration[steps.shared])
     withdrawal = steps.counts & steps.hold & (path == RESPONDED)
     return Targets(
         early=_early_durations(profile, cases, draws, steps),
         weight=_running_sum(weights, cycle),
         weight_total=np.maximum(_per_cycle(weights, cycle), 1),
-        close=_close_durations(profile, cases, draws),
+        close=_close_durations(profile, cases, draws, steps),
         holds=holds,
         holds_after=np.take_along_axis(holds, np.minimum(cycle, CYCLES - 1), axis=1) - seen,
         withdrawn=_per_cycle(withdrawal, cycle) > 0,
     )
 
 
+@compiled
 def _per_cycle(values: NDArray[np.generic], cycle: Int) -> Int:
     """Sums over the steps of each cycle, shape (tickets, CYCLES)."""
-    return np.stack(
-        [np.sum(values * (cycle == number), axis=1) for number in range(CYCLES)], axis=1
-    ).astype(np.int64)
+    sums = np.zeros((len(cycle), CYCLES), dtype=np.int64)
+    for row in range(len(cycle)):
+        for step in range(cycle.shape[1]):
+            sums[row, cycle[row, step]] += values[row, step]
+    return sums
 
 
 def _weights(uniform: Float) -> Int:
@@ -267,9 +280,12 @@ def _capped(durations: Int, cycle: Int, limit: Int) -> Int:
     return np.where(sums > limit[:, None], shrunk, durations)
 
 
-def _close_durations(profile: Profile, cases: Cases, draws: CycleDraws) -> Int:
-    drawn = lognormal_seconds(profile.segments.responded_to_closed, draws.duration)
-    if profile.stop_status != "CLOSED":
-        return drawn
-    scaled = np.maximum(drawn * cases.term[:, None] // REFERENCE_TERM, 1)
-    return np.minimum(scaled, _cap(cases)[:, None])
+def _close_durations(profile: Profile, cases: Cases, draws: CycleDraws, steps: Steps) -> Int:
+    row, step = np.nonzero(steps.close)
+    seconds = lognormal_seconds(profile.segments.responded_to_closed, draws.duration[row, step])
+    if profile.stop_status == "CLOSED":
+        scaled = np.maximum(seconds * cases.term[row] // REFERENCE_TERM, 1)
+        seconds = np.minimum(scaled, _cap(cases)[row])
+    found = np.zeros(steps.close.shape, dtype=np.int64)
+    found[row, step] = seconds
+    return found
