@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -161,11 +162,11 @@ def test_texts_set_aside_in_files_are_the_same(
     # All are written before any is read.
     aside = [texts.moved(spill.put(texts.content())) for _, texts in cases]
     for (expected, texts), filed in zip(cases, aside, strict=True):
-        assert (filed.bytes_held, filed.is_sparse) == (0, False)
+        assert (filed.bytes_held, filed.filled) == (0, 1)
         assert listed(filed) == expected
         start, end = sorted(data.draw(st.integers(0, len(expected))) for _ in range(2))
         part = filed.slice(start, end)
         assert listed(part) == expected[start:end]
-        assert part.is_sparse is (2 * part.content().size < texts.content().size)
+        assert part.filled * texts.content().size == pytest.approx(part.content().size)
         again = part.moved(spill.put(part.content()))
         assert again.content() == texts.slice(start, end).content()

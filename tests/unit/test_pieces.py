@@ -42,23 +42,21 @@ def test_more_literals_than_there_are_numbers_for_are_an_error():
 
 
 @pytest.mark.parametrize(
-    ("kept", "is_sparse"),
+    ("kept", "filled"),
     [
-        pytest.param(slice(0, 4), False, id="all_of_the_buffer"),
-        pytest.param(slice(1, 3), False, id="half_of_it"),
-        pytest.param(slice(3, 4), True, id="less_than_half"),
-        pytest.param(slice(2, 2), True, id="nothing"),
+        pytest.param(slice(0, 4), 1, id="all_of_the_buffer"),
+        pytest.param(slice(1, 3), 0.5, id="half_of_it"),
+        pytest.param(slice(3, 4), 0.25, id="a_quarter"),
+        pytest.param(slice(2, 2), 0, id="nothing"),
     ],
 )
-def test_texts_are_sparse_where_they_fill_less_than_half_of_their_buffer(
-    kept: slice, is_sparse: bool
-):
+def test_texts_fill_a_share_of_their_buffer(kept: slice, filled: float):
     whole = of("1234", "5678", "abcd", "efgh")
     texts = whole.slice(kept.start, kept.stop)
-    assert texts.is_sparse is is_sparse
+    assert texts.filled == filled
     assert texts.bytes_held == 16
     in_file = whole.moved(Spill().put(whole.content())).slice(kept.start, kept.stop)
-    assert in_file.is_sparse is is_sparse
+    assert in_file.filled == filled
 
 
 def test_texts_in_a_file_hold_no_memory():

@@ -1,4 +1,4 @@
-"""Lines that wait hold little memory, however long the run: what is sparse is in files."""
+"""Lines that wait hold little memory, however long the run: the rest is in files."""
 
 from datetime import date
 from pathlib import Path
@@ -38,7 +38,11 @@ def open_files() -> int:
     return len(list(Path("/dev/fd").iterdir()))
 
 
-def test_held_memory_follows_the_lines_that_wait_and_not_the_length_of_the_run():
+def test_held_memory_stays_within_the_limit_and_files_follow_the_lines_that_wait(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    limit = 5 * len(DELAYS) * len(LINE)
+    monkeypatch.setattr(raw_objects, "HELD_BYTES", limit)
     waiting = Waiting()
     held = []
     for day in range(DAYS):
@@ -46,9 +50,20 @@ def test_held_memory_follows_the_lines_that_wait_and_not_the_length_of_the_run()
         waiting.complete(before=day + 1)
         held.append(held_by(waiting))
         kept = sum(lines.texts.data.size for lines in waiting._lines)
-        assert waiting_lines(day) * len(LINE) <= kept <= 2 * waiting_lines(day) * len(LINE)
-    # 20 of a batch's 40 lines wait after its day, 10 after the next: those are in a file.
-    assert held == [len(DELAYS) * len(LINE)] * DAYS
+        needed = waiting_lines(day) * len(LINE)
+        assert needed <= kept <= 2 * needed + limit
+    # As soon as there are five batches, five are held, however long the run.
+    assert held == [min(day, 5) * len(DELAYS) * len(LINE) for day in range(1, DAYS + 1)]
+
+
+def test_the_buffers_that_are_waited_for_least_go_to_a_file_first(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(raw_objects, "HELD_BYTES", 2 * len(DELAYS) * len(LINE))
+    waiting = Waiting()
+    # After day 10 there is less left of the lines received before.
+    for day in (10, 0, 9, 2):
+        waiting.add(batch_of(day))
+    waiting.complete(before=11)
+    assert [lines.texts.is_in_file for lines in waiting._lines] == [False, True, False, True]
 
 
 def test_lines_beyond_the_limit_wait_in_one_file(monkeypatch: pytest.MonkeyPatch):
@@ -96,13 +111,3 @@ def test_files_shrink_with_the_lines_that_wait_in_them(monkeypatch: pytest.Monke
     assert sizes == {0: 2000, 1: 2000, 7: 500, 30: 100, 364: 100}
     (last,) = waiting.complete()
     assert (last.day, last.rows) == (date(1971, 1, 1), 1)
-
-
-def test_lines_are_in_memory_up_to_the_limit_the_oldest_first(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(raw_objects, "HELD_BYTES", 2 * 20 * len(LINE))
-    waiting = Waiting()
-    for day in range(4):
-        waiting.add(batch_of(10 * day))
-    waiting.complete(before=1)
-    in_file = [lines.texts.is_in_file for lines in waiting._lines]
-    assert in_file == [False, True, True, True]

@@ -166,9 +166,9 @@ class Texts:
         return 0 if self.is_in_file else self.data.size
 
     @property
-    def is_sparse(self) -> bool:
-        """Whether these texts fill less than half of the buffer that they keep."""
-        return 2 * self._own.size < self.data.size
+    def filled(self) -> float:
+        """The share of their buffer that these texts fill."""
+        return self._own.size / self.data.size if self.data.size else 1.0
 
     def moved(self, data: pa.Buffer | Spilled) -> "Texts":
         """The same texts in a buffer that holds their bytes and nothing else."""

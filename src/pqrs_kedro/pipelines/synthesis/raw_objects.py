@@ -1,10 +1,9 @@
 """Lines of a batch, and the raw objects that the lines of several batches make up.
 
 A batch's lines lie in one buffer, ordered by (day, channel, ts, event_id), so that what belongs to
-one object is one slice of it. Lines of days that are still to come wait here; when less than half
-of a buffer is still waited for, they wait in a temporary file, so that little is held that is not
-needed. Small copies in memory would do it too, but they leave it in shreds: half a gigabyte of
-lines took one and a half.
+one object is one slice of it. Lines of days that are still to come wait here, the buffers of which
+least is waited for in a temporary file. Small copies in memory would free the rest of a buffer too,
+but they leave it in shreds: half a gigabyte of lines took one and a half.
 """
 
 from collections.abc import Iterator
@@ -24,9 +23,11 @@ from pqrs_kedro.domain.channels import CHANNEL_IDS
 from pqrs_kedro.pipelines.synthesis.pieces import Int, Texts
 from pqrs_kedro.pipelines.synthesis.spill import Spill
 
-# Lines that wait are kept in temporary files beyond this: a month of a hundredfold volume is
-# received before most of its events happen.
-HELD_BYTES: Final = 128 << 20
+# Buffers whose lines wait are kept in temporary files beyond this: a month of a hundredfold volume
+# is received before most of its events happen. Writing them costs more than holding them.
+HELD_BYTES: Final = 192 << 20
+# A buffer in a file is written anew when less of it is waited for.
+_SPARSE: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -156,10 +157,15 @@ class Waiting:
         ]
 
     def _held(self, waiting: list[Lines]) -> Iterator[Lines]:
-        """The same lines; in temporary files what is sparse, and what is beyond HELD_BYTES."""
-        room = HELD_BYTES
-        for lines in waiting:
-            is_sparse = lines.texts.is_sparse
-            room -= 0 if is_sparse else lines.texts.bytes_held
-            is_beyond = room < 0 and not lines.texts.is_in_file
-            yield lines.set_aside(self._spill) if is_sparse or is_beyond else lines
+        """The same lines, no more than HELD_BYTES of buffers in memory: the emptiest are set aside."""
+        texts = [lines.texts for lines in waiting]
+        excess = sum(text.bytes_held for text in texts) - HELD_BYTES
+        aside = {
+            place for place, text in enumerate(texts) if text.is_in_file and text.filled < _SPARSE
+        }
+        for place in sorted(range(len(texts)), key=lambda place: texts[place].filled):
+            if excess > 0 and not texts[place].is_in_file:
+                excess -= texts[place].bytes_held
+                aside.add(place)
+        for place, lines in enumerate(waiting):
+            yield lines.set_aside(self._spill) if place in aside else lines
