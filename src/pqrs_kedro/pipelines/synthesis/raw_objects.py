@@ -157,7 +157,7 @@ class Waiting:
         ]
 
     def _held(self, waiting: list[Lines]) -> Iterator[Lines]:
-        """The same lines, no more than HELD_BYTES of buffers in memory: the emptiest are set aside."""
+        """The same lines, HELD_BYTES of buffers in memory at most: the emptiest are set aside."""
         texts = [lines.texts for lines in waiting]
         excess = sum(text.bytes_held for text in texts) - HELD_BYTES
         aside = {
