@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 P = ParamSpec("P")
 R = TypeVar("R")
 Octets = NDArray[np.uint8]
+_copy: Callable[..., Any] = raw_memcpy
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
@@ -45,7 +46,7 @@ def copy_octets(
             for number in (0, 2)
         )
         ends = builder.gep(into, [given[1]]), builder.gep(out_of, [given[3]])
-        raw_memcpy(builder, *ends, given[4], 1)
+        _copy(builder, *ends, given[4], 1)
         return context.get_dummy_value()
 
     return types.void(target, place, source, start, length), instructions

@@ -57,8 +57,9 @@ def _raw_columns(
     first: int,
 ) -> Raw:
     """The draws of `width` columns from `column` on, shape (sum of sizes, width)."""
-    numbers = (np.array(given, dtype=np.int64) for given in (blocks, sizes))
-    return _philox(*stream_key(seed, stream), *numbers, column, width, first)
+    key, second_key = stream_key(seed, stream)
+    numbers, counts = (np.array(given, dtype=np.int64) for given in (blocks, sizes))
+    return _philox(key, second_key, numbers, counts, column, width, first)
 
 
 @compiled

@@ -7,7 +7,7 @@ texts together level by level would copy each byte once per level.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -135,7 +135,8 @@ class Texts:
 
     def octets(self) -> Octets:
         """The buffer, which is in memory, as numbers."""
-        return np.frombuffer(self.data or b"", dtype=np.uint8)
+        buffer: Any = self.data or b""
+        return np.frombuffer(buffer, dtype=np.uint8)
 
     def series(self) -> pl.Series:
         """The texts as a column."""

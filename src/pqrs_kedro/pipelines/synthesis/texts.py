@@ -269,7 +269,7 @@ def _expand(
 
 
 @compiled
-def _choice(draw: np.uint64, key: np.uint64, size: int) -> int:
+def _choice(draw: np.uint64, key: np.uint64, size: np.int64) -> np.int64:
     """An index below `size`, uniform to within size / 2^32.
 
     The draw and the symbol's key are mixed by the finaliser of SplitMix64 (Steele et al., 2014), so
