@@ -2,11 +2,15 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pqrs_kedro.pipelines.synthesis.draws import (
     DayDraws,
+    TicketDraws,
     choose,
     raw_block,
+    raw_blocks,
     stream_key,
     to_uniform,
 )
@@ -26,6 +30,30 @@ def test_a_block_is_the_philox_sequence_of_its_key_and_counter():
     # The words of the counter: 64 bits of position, 64 bits of nothing, then the day.
     generator = np.random.Philox(key=stream_key(7, "path"), counter=[0, 0, DAY, 0])
     assert raw_block(7, "path", DAY, 9).tolist() == generator.random_raw(9).tolist()
+
+
+@given(
+    days=st.lists(st.tuples(st.integers(0, 2**31), st.integers(0, 9)), max_size=4),
+    column=st.integers(0, 2**31),
+    first=st.integers(0, 11),
+)
+def test_blocks_from_any_draw_on_are_those_of_numpy(
+    days: list[tuple[int, int]], column: int, first: int
+):
+    key, expected = stream_key(7, "path"), list[int]()
+    for day, size in days:
+        generator = np.random.Philox(key=key, counter=[0, column, day, 0])
+        expected += generator.random_raw(first + size)[first:].tolist()
+    blocks, sizes = [day for day, _ in days], [size for _, size in days]
+    assert raw_blocks(7, "path", blocks, sizes, column, first).tolist() == expected
+
+
+def test_each_column_of_wide_draws_is_a_block_of_its_own():
+    days, counts = (DAY, DAY + 3), (5, 2)
+    wide = TicketDraws(7, days, counts).raw("path", 3)
+    for column in range(3):
+        blocks = [raw_block(7, "path", *block, column) for block in zip(days, counts, strict=True)]
+        assert wide[:, column].tolist() == np.concatenate(blocks).tolist()
 
 
 def test_a_longer_block_begins_with_the_shorter_one():

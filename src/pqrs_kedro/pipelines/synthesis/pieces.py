@@ -14,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pqrs_kedro.pipelines.synthesis.buffers import BUFFERS
 from pqrs_kedro.pipelines.synthesis.compiled import Octets, compiled, copy_octets
 from pqrs_kedro.pipelines.synthesis.spill import Spilled
 
@@ -80,9 +81,9 @@ class Pieces:
         every = [text_array([*self._literals, *unused]), *self._blocks]
         pieces = Texts.of(pa.concat_arrays(every))
         offsets = _offsets_of_runs(pieces.offsets, runs.numbers, runs.counts)
-        content = np.empty(offsets[-1], dtype=np.uint8)
+        content, buffer = BUFFERS.take(int(offsets[-1]))
         _copy_pieces(pieces.offsets, pieces.octets(), runs.numbers, content)
-        return Texts(offsets, pa.py_buffer(content))
+        return Texts(offsets, buffer)
 
 
 @dataclass(frozen=True)
