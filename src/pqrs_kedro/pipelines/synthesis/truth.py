@@ -78,8 +78,11 @@ def _instants(batch: TicketBatch) -> pl.Series:
     walked = batch.path != END
     at = (to_utc_microseconds(batch.timeline.entered) + batch.micros)[walked]
     ends = np.concatenate([[0], np.cumsum(walked.sum(axis=1))])
-    lists = pa.LargeListArray.from_arrays(pa.array(ends), pa.array(at).cast(_UTC_MICROSECONDS))
-    return pl.Series(lists)
+    # From buffers: `pa.array` imports pandas, half a second in every worker.
+    values = pa.Array.from_buffers(_UTC_MICROSECONDS, len(at), [None, pa.py_buffer(at)])
+    kind = pa.large_list(_UTC_MICROSECONDS)
+    buffers = [None, pa.py_buffer(ends)]
+    return pl.Series(pa.Array.from_buffers(kind, len(walked), buffers, children=[values]))
 
 
 def _last_resolutions(batch: TicketBatch) -> pl.Series:
