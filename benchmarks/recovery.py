@@ -13,6 +13,10 @@ from. A line is *wrong* if
 * its effect is *recovered*, no other defect harms its ticket, and the ticket differs; or
 * its effect is *altered* or *lost*, and the ticket equals that of the clean run; or
 * it must be rejected by curation and is not, or for another reason.
+
+Several defects of one ticket may leave a chain of statuses that is whole: two lines that ingestion
+rejects, and the instants of those between them exchanged. Nothing in the lines tells, so such a
+ticket must not be rejected for its chain; that it is whole is found here from the lines left.
 """
 
 from dataclasses import dataclass
@@ -65,6 +69,8 @@ class Verdict:
     """Tickets that the ledger says are altered or lost."""
     differing: frozenset[str]
     """Tickets whose silver is not that of the clean run."""
+    whole: frozenset[str]
+    """Tickets with exchanged instants of which other defects leave a whole chain of statuses."""
 
     @property
     def is_exact(self) -> bool:
@@ -82,6 +88,7 @@ def judge(lake: Path, dirty: str, clean: str) -> Verdict:
         _view(database, lake, "ground_truth_defects", dirty, "ledger")
         database.execute(_DIFFERING.format(tables=" UNION ".join(map(_differences, ENTITIES))))
         database.execute(_LINES)
+        database.execute(_WHOLE)
         for column, reasons in (("of_ticket", _TICKET_REASONS), ("of_event", _EVENT_REASONS)):
             pairs = ", ".join(f"'{label}': '{reason}'" for label, reason in reasons.items())
             database.execute(f"CREATE MACRO {column}(label) AS (MAP {{{pairs}}}[label])")
@@ -93,6 +100,7 @@ def judge(lake: Path, dirty: str, clean: str) -> Verdict:
             int(false),
             _tickets(database, "SELECT DISTINCT ticket_id FROM ledger WHERE effect <> 'recovered'"),
             _tickets(database, "FROM differing"),
+            _tickets(database, "SELECT ticket_id FROM judged WHERE is_whole"),
         )
 
 
@@ -149,6 +157,20 @@ LEFT JOIN dirty_quarantine_raw_lines q
 LEFT JOIN dirty_bronze_pqrs_events b
   ON (b.source, b.day::DATE, b.line_number) = (l.source, l.day, l.line_number)
 """
+# Tickets of which each status that is left leaves the one before it.
+_WHOLE: Final = """
+CREATE TABLE whole AS
+WITH statuses AS (
+    SELECT DISTINCT ticket_id, event_id, ts, status_from, status_to FROM dirty_bronze_pqrs_events
+    WHERE event_type = 'STATUS' AND ticket_id IN (SELECT ticket_id FROM ledger)
+), moves AS (
+    SELECT ticket_id, status_from,
+           lag(status_to) OVER (PARTITION BY ticket_id ORDER BY ts, event_id) AS before
+    FROM statuses
+)
+SELECT ticket_id, bool_and(status_from IS NOT DISTINCT FROM before) AS is_whole
+FROM moves GROUP BY ALL
+"""
 _JUDGED: Final = """
 CREATE TABLE judged AS
 WITH harmed AS (
@@ -160,7 +182,8 @@ WITH harmed AS (
     SELECT source_object, line_number, any_value(reason) AS reason FROM dirty_quarantine_silver
     WHERE scope = 'event' GROUP BY ALL
 )
-SELECT label, effect, bronze_outcome,
+SELECT ticket_id, label, effect, bronze_outcome,
+       label = 'swapped_instants' AND w.is_whole AS is_whole,
        CASE bronze_outcome
          WHEN 'quarantined' THEN NOT is_accepted AND found_reason = bronze_reason
          WHEN 'blank' THEN NOT is_accepted AND found_reason IS NULL
@@ -175,6 +198,8 @@ SELECT label, effect, bronze_outcome,
            THEN t.reason IS NOT DISTINCT FROM of_ticket(label)
              OR (label, found_status, t.reason)
                 = ('forbidden_transition', 'CLASSIFIED', 'unknown_pqrs_type')
+         WHEN label = 'swapped_instants' AND w.is_whole
+           THEN t.reason IS DISTINCT FROM 'broken_chain'
          WHEN of_ticket(label) IS NOT NULL THEN t.reason IS NOT NULL
          WHEN of_event(label) IS NOT NULL AND t.reason IS NULL
            THEN e.reason IS NOT DISTINCT FROM of_event(label)
@@ -182,6 +207,7 @@ SELECT label, effect, bronze_outcome,
        END AS is_rejected_right
 FROM lines
 LEFT JOIN harmed USING (ticket_id)
+LEFT JOIN whole w USING (ticket_id)
 LEFT JOIN tickets t USING (ticket_id)
 LEFT JOIN events e USING (source_object, line_number)
 """

@@ -96,18 +96,21 @@ def test_a_lost_ticket_is_excused_only_if_the_ledger_says_so(
 # Every class at once, and as often as a real export has them, beside the same seed without.
 
 TO_SILVER: Final = ("synthesis", "ingestion", "curation")
-WEEK: dict[str, Any] = {"date_min": "2026-01-08", "date_max": "2026-01-12"}
-VOLUMES = {"hostile": 0.25, "realistic": 1.0}
+RUNS: dict[str, dict[str, Any]] = {
+    "hostile": {"seed": 7, "date_min": "2026-01-06", "date_max": "2026-01-06"},
+    "realistic": {"date_min": "2026-01-08", "date_max": "2026-01-12"},
+}
+# Of the hostile run: two of its lines are rejected, those between them have exchanged instants.
+WHOLE = "019b9364-a007-70f4-aada-06469c13058a"
 
 
-@pytest.fixture(scope="module", params=VOLUMES)
+@pytest.fixture(scope="module", params=RUNS)
 def judged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Verdict:
-    """A run with a profile's defects, judged; some 80,000 and 20,000 lines."""
+    """A run with a profile's defects, judged; some 10,000 and 50,000 lines."""
     profile = request.param
     project = copy_project(tmp_path_factory.mktemp(profile) / "project")
-    dates = {**WEEK, "volume_scale": VOLUMES[profile]}
     for name in ("none", profile):
-        project.run(*TO_SILVER, run_id=name, defects={"profile": name}, **dates)
+        project.run(*TO_SILVER, run_id=name, defects={"profile": name}, **RUNS[profile])
     return judge(project.lake, profile, "none")
 
 
@@ -118,6 +121,12 @@ def test_every_defective_line_is_recovered_or_quarantined_as_the_ledger_says(
     assert judged.false_quarantine == 0
     for fate in judged.fates:
         assert fate.injected == fate.recovered + fate.altered + fate.quarantined
+
+
+@pytest.mark.parametrize("judged", ["hostile"], indirect=True)
+def test_defects_that_leave_a_whole_chain_do_not_reject_the_ticket(judged: Verdict) -> None:
+    assert judged.whole == {WHOLE}
+    assert WHOLE in judged.differing
 
 
 def test_silver_is_that_of_the_clean_run_but_for_the_tickets_of_the_ledger(
