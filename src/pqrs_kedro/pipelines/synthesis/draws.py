@@ -1,8 +1,8 @@
 """Random numbers by coordinates: seed, named stream, day, index within the day.
 
 Each (seed, stream) is one Philox key and each day one counter block, so that any day can be drawn
-alone, in any order and by any worker, and a new stream leaves the others as they were. Only raw
-64-bit draws are taken from NumPy; their use is exact integer or single-rounding arithmetic.
+alone, in any order and by any worker, and a new stream leaves the others as they were. Draws are
+64 raw bits, the same as NumPy's; their use is exact integer or single-rounding arithmetic.
 Source: Salmon et al. (2011), "Parallel random numbers: as easy as 1, 2, 3".
 """
 
