@@ -14,7 +14,7 @@ from tests.servers import postgis_server
 from pqrs_kedro.lake.store import FolderStore
 from pqrs_kedro.warehouse.access import ETL, OWNER, READER
 from pqrs_kedro.warehouse.connection import Warehouse, open_warehouse
-from pqrs_kedro.warehouse.errors import WarehouseError
+from pqrs_kedro.warehouse.errors import NotPublished, WarehouseError
 from pqrs_kedro.warehouse.publish import partition_name, publish
 from pqrs_kedro.warehouse.runs import drop, list_runs, published_rows
 from pqrs_kedro.warehouse.schema import SERVED
@@ -280,9 +280,9 @@ def test_hostile_run_ids_reach_no_statement(
     before = list_runs(postgis)
     with pytest.raises(ValueError, match="run_id"):
         publish(served.store, run_id, postgis)
-    with pytest.raises(WarehouseError, match="is not published"):
+    with pytest.raises(NotPublished):
         drop(postgis, run_id)
-    with pytest.raises(WarehouseError, match="is not published"):
+    with pytest.raises(NotPublished):
         list(problems(served.store, postgis, run_id))
     assert list_runs(postgis) == before
 

@@ -20,7 +20,7 @@ from tests.runs import link_run
 from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.lake.store import FolderStore
 from pqrs_kedro.warehouse.connection import Warehouse, open_warehouse
-from pqrs_kedro.warehouse.errors import WarehouseError
+from pqrs_kedro.warehouse.errors import NotPublished, WarehouseError
 from pqrs_kedro.warehouse.publish import partition_name, publish
 from pqrs_kedro.warehouse.runs import drop, find_run, published_rows
 from pqrs_kedro.warehouse.schema import SERVED
@@ -205,7 +205,7 @@ def test_runs_live_side_by_side_and_current_is_the_last(
     assert [row[0] for row in current(warehouse)] == [other]
     assert sum(published_rows(warehouse, last).values()) == 0
     assert find_run(warehouse, last)["published_at"] is None  # type: ignore[index]
-    with pytest.raises(WarehouseError, match="is not published"):
+    with pytest.raises(NotPublished):
         drop(warehouse, last)
 
 

@@ -139,7 +139,7 @@ def test_the_commands_list_publish_and_drop(
     dropped = forked_kedro(project, "warehouse", "drop", "mine")
     assert (dropped.code, dropped.out) == (0, "dropped mine\n")
     again = forked_kedro(project, "warehouse", "drop", "mine")
-    assert (again.code, again.out) == (1, "")
+    assert (again.code, again.out) == (2, "")
     assert again.err == "Error: run mine is not published in this warehouse\n"
     published = forked_kedro(project, "warehouse", "publish", "mine")
     assert published.code == 0

@@ -119,8 +119,8 @@ def test_a_hostile_id_is_wrong_usage(
     assert len(outcome.err.splitlines()) == 1
 
 
-# A folder has no lock to retain with, and to drop is asked of the warehouse alone.
-ASKED_OTHERWISE = (("lake", "retain"), ("warehouse", "drop"), ("warehouse", "verify"))
+# A folder has no lock to retain with.
+ASKED_OTHERWISE = (("lake", "retain"),)
 
 
 @pytest.mark.parametrize(

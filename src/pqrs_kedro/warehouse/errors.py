@@ -10,6 +10,15 @@ class WarehouseError(click.ClickException):
     """
 
 
+class NotPublished(WarehouseError):
+    """A run is not in the warehouse: as any other run that is not there, wrong usage."""
+
+    exit_code = 2
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"run {run_id} is not published in this warehouse")
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an error's message; its type where it has none."""
     lines = str(error).strip().splitlines()

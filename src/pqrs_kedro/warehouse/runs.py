@@ -14,7 +14,7 @@ from pqrs_kedro.external import EXTERNAL, SYNTHETIC
 from pqrs_kedro.parameters import RunParameters
 from pqrs_kedro.run.identity import Fingerprint
 from pqrs_kedro.warehouse.connection import Warehouse
-from pqrs_kedro.warehouse.errors import WarehouseError
+from pqrs_kedro.warehouse.errors import NotPublished, WarehouseError
 from pqrs_kedro.warehouse.publish import drop_statement, forget_statements, held, lock_statement
 from pqrs_kedro.warehouse.schema import SERVED
 
@@ -94,7 +94,8 @@ def drop(warehouse: Warehouse, run_id: str) -> None:
     """Drop a run's tables; its row of `meta.etl_runs` stays, without `published_at`.
 
     Raises:
-        WarehouseError: the run is not published, or readers do not make way.
+        NotPublished: the run is not in the warehouse.
+        WarehouseError: readers do not make way.
     """
     try:
         with warehouse.connect_to_write() as connection:
@@ -110,7 +111,7 @@ def _drop(connection: psycopg.Connection[Any], run_id: str) -> None:
         [run_id],
     )
     if not changed.rowcount:
-        raise WarehouseError(f"run {run_id} is not published in this warehouse")
+        raise NotPublished(run_id)
     for statement in (lock_statement(), drop_statement(run_id), *forget_statements(run_id)):
         connection.execute(statement.as_string())
 

@@ -15,7 +15,7 @@ from pqrs_kedro.lake.objects import LakeObject
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.run.manifest import CommittedRun, RunNotFound, read_run
 from pqrs_kedro.warehouse.connection import Warehouse
-from pqrs_kedro.warehouse.errors import WarehouseError
+from pqrs_kedro.warehouse.errors import NotPublished
 from pqrs_kedro.warehouse.load import TableRows
 from pqrs_kedro.warehouse.publish import etl_run
 from pqrs_kedro.warehouse.runs import find_run
@@ -31,11 +31,12 @@ def problems(store: Store, warehouse: Warehouse, run_id: str) -> Iterator[str]:
     large table is compared month by month.
 
     Raises:
-        WarehouseError: the run is not published, or an object of the lake was changed.
+        NotPublished: the run is not in the warehouse.
+        WarehouseError: an object of the lake was changed.
     """
     row = find_run(warehouse, run_id)
     if row is None or row["published_at"] is None:
-        raise WarehouseError(f"run {run_id} is not published in this warehouse")
+        raise NotPublished(run_id)
     try:
         run = read_run(store, run_id)
     except RunNotFound as error:
