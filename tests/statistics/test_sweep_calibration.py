@@ -28,6 +28,9 @@ from pqrs_kedro.sweep.calibration import (
     student,
 )
 
+# On one worker: the trials are made once.
+pytestmark = pytest.mark.xdist_group("sweep_calibration")
+
 SCALES = np.array([0.9, 1.05, 1.2])
 SMALL = {"date_min": "2026-01-05", "date_max": "2026-01-08", "volume_scale": 0.1}
 
