@@ -271,8 +271,7 @@ def test_a_committed_run_is_not_run_again(far: FarProject) -> None:
 
 
 def test_raw_objects_are_never_overwritten(far: FarProject) -> None:
-    far.run(run_id="own", **TINY)
-    (key, *_) = far.store.glob("raw/pqrs/source=*/day=*/run_id=own/events.jsonl")
+    (key, *_) = far.store.glob("raw/pqrs/source=*/day=*/run_id=far/events.jsonl")
     content = far.store.read(key)
     with pytest.raises(FileExistsError, match=key):
         far.store.create(key, b"other")

@@ -38,7 +38,8 @@ FEW: dict[str, Any] = {
 # One run with every class of defect, one as a live system sees it: open, overdue and on hold.
 RUNS: dict[str, dict[str, Any]] = {
     "dirty": FEW | {"defects": {"profile": "hostile"}, "seed": 7},
-    "live": FEW | {"observe_until": "2026-04-21", "defects": {"profile": "none"}},
+    "live": FEW
+    | {"volume_scale": 0.004, "observe_until": "2026-04-21", "defects": {"profile": "none"}},
 }
 
 
@@ -88,6 +89,7 @@ def kinds(traced: Traced) -> Counter[str]:
         found.update(cycle.outcome for cycle in story.cycles)
         found["rejected line"] += len(story.rejected_lines)
         found["hold"] += sum(len(cycle.due.holds) for cycle in story.cycles)
+        found.update(cell.table for cell in story.cells)
     return found
 
 
@@ -97,7 +99,7 @@ def kinds(traced: Traced) -> Counter[str]:
 def test_there_is_something_of_every_kind(dirty: Traced, live: Traced) -> None:
     wanted = {"curated", "quarantined", "repeat", "rejected", "rejected line", "within", "late"}
     assert wanted <= set(kinds(dirty))
-    assert {"hold", "within", "late", "overdue"} <= set(kinds(live))
+    assert {"hold", "within", "late", "overdue", *GOLD} <= set(kinds(live))
 
 
 def test_each_line_has_its_bytes_and_its_fate(traced: Traced) -> None:

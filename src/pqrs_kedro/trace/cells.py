@@ -45,10 +45,12 @@ def _own_gold(ticket: TicketRows) -> dict[str, ibis.Table]:
     calendar = ticket.whole("dim_business_day")
     days = calendar.filter(_.day.between(*map(ibis.date, ticket.days)))
     known = {name: ticket.whole(name) for name in _DIMENSIONS} | dict(ticket.silver)
-    known["days"] = days.select("day", "is_business_day", ordinal="business_day_ordinal")
+    days = days.select("day", "is_business_day", ordinal="business_day_ordinal")
+    known["days"] = computed("own_days", days)
     for node in create_pipeline().nodes:
         if not set(node.outputs) <= set(known):
-            known |= node.run({name: known[name] for name in node.inputs})
+            made = node.run({name: known[name] for name in node.inputs})
+            known |= {n: t if n in TABLES else computed(f"own_{n}", t) for n, t in made.items()}
     known["gold_run_summary"] = summarise_run(
         known["silver_tickets"],
         known["gold_kpi_volume_daily"],

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from ibis import _
 
 from pqrs_kedro.contracts.tables import TABLES
+from pqrs_kedro.datasets.engine_table import compute
 from pqrs_kedro.datasets.lake_table import LakeTable
 from pqrs_kedro.lake.layout import hive_values, logical_key
 from pqrs_kedro.lake.objects import read_object
@@ -126,8 +127,7 @@ def load_table(store: Store, run: CommittedRun, name: str) -> ibis.Table:
 
 def computed(name: str, rows: ibis.Table) -> ibis.Table:
     """Rows that are asked for several times, computed once in the query engine."""
-    connection = ENGINE.connect(EngineSettings())
-    return connection.create_table(name, rows, temp=True, overwrite=True)
+    return compute(ENGINE.connect(EngineSettings()), name, rows)
 
 
 def line_of(row: Mapping[str, Any]) -> LineKey:
