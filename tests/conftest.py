@@ -296,8 +296,8 @@ def copy_project(folder: Path) -> Project:
     for name in ("pyproject.toml", ".telemetry"):
         shutil.copy2(ROOT / name, folder)
     for name in ("src", "conf", "notebooks"):
-        # Compiled modules come along; one that is being written has a name of its own.
-        leave_out = shutil.ignore_patterns("local", "*.pyc.*")
+        # Compiled modules and loops come along; one that is being written has a name of its own.
+        leave_out = shutil.ignore_patterns("local", "*.pyc.*", "*.tmp.*")
         shutil.copytree(ROOT / name, folder / name, ignore=leave_out)
     (folder / "conf/local").mkdir()
     clean = yaml.safe_dump({"defects": {"profile": "none"}})
