@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -218,6 +219,9 @@ def test_no_credentials_at_all_are_named(
         ({"PQRS_S3_SECRET_KEY": "a"}, "PQRS_S3_ACCESS_KEY is not set"),
         ({"PQRS_S3_ENDPOINT": "127.0.0.1:9000"}, "PQRS_S3_ENDPOINT: '127.0.0.1:9000'"),
         ({"PQRS_S3_ENDPOINT": "http://user:secret@host"}, "PQRS_S3_ENDPOINT"),
+        ({"PQRS_S3_ATTEMPTS": "0"}, "PQRS_S3_ATTEMPTS: '0' is not allowed; give a number"),
+        ({"PQRS_S3_ATTEMPTS": "21"}, "PQRS_S3_ATTEMPTS"),
+        ({"PQRS_S3_ATTEMPTS": "few"}, "PQRS_S3_ATTEMPTS"),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(environment: dict[str, str], said: str) -> None:
@@ -263,6 +267,22 @@ def test_what_passes_is_survived(far_lake: S3Store, unsure: Proxy, fault: dict[s
     unsure.set(applies=lambda *_: next(again, False), **fault)
     assert far_lake.read(KEY) == b"text"
     assert unsure.fault.seen == 2
+
+
+@pytest.mark.parametrize("method", ["PUT", "GET"])
+def test_a_request_is_made_as_often_as_the_settings_say(
+    s3_lake: S3Store, s3: S3Server, unsure: Proxy, method: str
+) -> None:
+    s3_lake.create(KEY, b"1")
+    made = {}
+    for attempts in (1, 3):
+        settings = S3Settings(unsure.endpoint, s3.access_key, s3.secret_key, attempts=attempts)
+        lake = S3Store(f"s3://{s3_lake.bucket}", settings)
+        act = partial(lake.create, content=b"2") if method == "PUT" else lake.read
+        unsure.set(applies=lambda asked, _: asked == method, status=503)
+        refusal(partial(act, KEY))
+        made[attempts] = unsure.fault.seen
+    assert made == {1: 1, 3: 3}
 
 
 def test_a_request_that_is_cut_off_leaves_no_object(far_lake: S3Store, unsure: Proxy) -> None:

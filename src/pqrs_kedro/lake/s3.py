@@ -33,11 +33,11 @@ _CREATE_ATTEMPTS: Final = 5
 # Who created an object: after a lost answer, a writer finds out that it was himself.
 _WRITER: Final = "writer"
 _CONNECT_SECONDS: Final = 5
+_ATTEMPTS, _MOST_ATTEMPTS = 6, 20
 _REQUESTS: Final[dict[str, Any]] = {
     "connect_timeout": _CONNECT_SECONDS,
     "read_timeout": 60,
     "max_pool_connections": 64,
-    "retries": {"mode": "standard", "max_attempts": 5},
     "s3": {"addressing_style": "path"},
     # Checksums in trailers are newer than many servers; content is checked by its own hash.
     "request_checksum_calculation": "when_required",
@@ -53,13 +53,16 @@ class S3Settings:
     access_key: str | None = None
     secret_key: str | None = field(default=None, repr=False)
     region: str | None = None
+    attempts: int = _ATTEMPTS
+    """How often a request is made while the server does not answer; each wait is twice the last."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "S3Settings":
-        """The settings that PQRS_S3_ENDPOINT, _ACCESS_KEY, _SECRET_KEY and _REGION name.
+        """The settings that PQRS_S3_ENDPOINT, _ACCESS_KEY, _SECRET_KEY, _REGION, _ATTEMPTS name.
 
         Raises:
-            LakeError: a key without its other half, or an endpoint that is no URL.
+            LakeError: a key without its other half, an endpoint that is no URL, or attempts that
+                are no number from 1 to 20.
         """
         names = ("ENDPOINT", "ACCESS_KEY", "SECRET_KEY", "REGION")
         endpoint, key, secret, region = (environment.get(f"PQRS_S3_{n}") or None for n in names)
@@ -70,7 +73,16 @@ class S3Settings:
             raise LakeError(
                 f"PQRS_S3_ENDPOINT: {endpoint!r} is not allowed; give http(s)://host:port"
             )
-        return cls(endpoint, key, secret, region)
+        return cls(endpoint, key, secret, region, _attempts(environment))
+
+
+def _attempts(environment: Mapping[str, str]) -> int:
+    given = environment.get("PQRS_S3_ATTEMPTS") or str(_ATTEMPTS)
+    if not re.fullmatch("[0-9]{1,2}", given) or not 1 <= int(given) <= _MOST_ATTEMPTS:
+        raise LakeError(
+            f"PQRS_S3_ATTEMPTS: {given!r} is not allowed; give a number from 1 to {_MOST_ATTEMPTS}"
+        )
+    return int(given)
 
 
 @cache
@@ -100,7 +112,8 @@ class S3Store:
             secret=settings.secret_key,
             endpoint_url=settings.endpoint,
             client_kwargs={"region_name": region} if region else {},
-            config_kwargs=_REQUESTS,
+            config_kwargs=_REQUESTS
+            | {"retries": {"mode": "standard", "total_max_attempts": settings.attempts}},
             use_listings_cache=False,
             skip_instance_cache=True,
         )

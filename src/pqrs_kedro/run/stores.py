@@ -23,6 +23,7 @@ _LAKE_VARIABLES: Final = (
     "PQRS_S3_ACCESS_KEY",
     "PQRS_S3_SECRET_KEY",
     "PQRS_S3_REGION",
+    "PQRS_S3_ATTEMPTS",
 )
 SERVER: Final = "server"
 _LONGEST_DAYS: Final = 36_500
