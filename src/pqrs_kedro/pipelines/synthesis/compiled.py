@@ -1,7 +1,9 @@
 """Loops over rows and pieces as machine code, for what columns would need many passes for.
 
 Whole numbers and bytes only: the same results on every machine. The compiled code is kept beside
-the module, so that only the first run of an installation waits for the compiler.
+the module, so that only the first run of an installation waits for the compiler. Whether it is
+still up to date is told by the module's own file alone: what a loop takes from another module, a
+constant or an operation below, must be such as never changes (else `make clean`).
 """
 
 from collections.abc import Callable
@@ -22,7 +24,12 @@ _copy: Callable[..., Any] = raw_memcpy
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """The function as machine code, which leaves Python's lock to other threads meanwhile."""
-    code: Callable[P, R] = njit(nogil=True, cache=True)(function)
+    code: Callable[P, R]
+    try:
+        code = njit(nogil=True, cache=True)(function)
+    except RuntimeError:
+        # Nowhere to keep it, neither here nor in the user's folder: it is compiled in each process.
+        code = njit(nogil=True)(function)
     return code
 
 

@@ -72,8 +72,8 @@ class EventTable:
         channel = self.batch.arrivals.channel[self.row]
         day = local_day(self.at)
         since_midnight = self.at - end_of_local_day(day - 1)
-        # One number for day, channel and ts: ten times as fast as four keys, which then order the
-        # few events that have the same one.
+        # One number for day, channel and ts: twice as fast as four keys, which then order the few
+        # events that have the same one.
         key = (day * len(CHANNEL_IDS) + channel) * MICROSECONDS_PER_DAY + since_midnight
         order = np.argsort(key)
         equal = np.flatnonzero(np.diff(key[order]) == 0)
