@@ -213,10 +213,12 @@ def _files(batch: TicketBatch, pieces: Pieces) -> Numbers:
     channel = batch.arrivals.channel
     count = _file_counts(batch, channel == _CALL)
     numbers = np.full(len(count), pieces.literal("[]"), dtype=np.int32)
-    for is_form, keys in ((False, ("file_name", "size_kb")), (True, ("nombre", "tamanoKb"))):
-        rows = np.flatnonzero((count > 0) & ((channel == _WEBFORM) == is_form))
-        columns = pl.DataFrame(_file_columns(batch, count, rows))
-        numbers[rows] = pieces.column(columns.select(files_json(*keys)).to_series())
+    rows = np.flatnonzero(count)
+    columns = pl.DataFrame(_file_columns(batch, count, rows))
+    of_form = channel[rows] == _WEBFORM
+    for members, keys in ((~of_form, ("file_name", "size_kb")), (of_form, ("nombre", "tamanoKb"))):
+        texts = columns.filter(members).select(files_json(*keys)).to_series()
+        numbers[rows[members]] = pieces.column(texts)
     return numbers
 
 

@@ -71,11 +71,11 @@ class Payloads:
         self._files = files
         self._of = dict[str, Numbers]()
         for source, texts in _fragments().items():
-            rows = (tickets["source"] == source).arg_true().to_numpy()
-            found = tickets.lazy().filter(pl.col("source") == source).select(**texts).collect()
+            own = tickets.lazy().with_row_index("row").filter(pl.col("source") == source)
+            found = own.select("row", **texts).collect()
             for name in texts:
                 self._of[name] = np.full(len(tickets), _NONE, dtype=np.int32)
-                self._of[name][rows] = pieces.column(found[name])
+                self._of[name][found["row"].to_numpy()] = pieces.column(found[name])
 
     def _write(self, at: Occasion, *parts: Part | str) -> None:
         numbers = (self._pieces.literal(part) if isinstance(part, str) else part for part in parts)
