@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.core.cgutils import raw_memcpy
+from numba.core.cgutils import get_or_insert_function, raw_memcpy
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -20,6 +20,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Octets = NDArray[np.uint8]
 _copy: Callable[..., Any] = raw_memcpy
+_OCTET = ir.IntType(8)
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
@@ -57,6 +58,52 @@ def copy_octets(
         return context.get_dummy_value()
 
     return types.void(target, place, source, start, length), instructions
+
+
+@_intrinsic
+def copy_from(_: Any, target: Any, place: Any, address: Any, length: Any) -> tuple[Any, Any]:
+    """Copy the `length` octets at an address in memory on to `target` from `place` on."""
+
+    def instructions(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        into = context.make_array(signature.args[0])(context, builder, given[0]).data
+        source = builder.inttoptr(given[2], into.type)
+        _copy(builder, builder.gep(into, [given[1]]), source, given[3], 1)
+        return context.get_dummy_value()
+
+    return types.void(target, place, address, length), instructions
+
+
+@_intrinsic
+def fetch(_: Any, address: Any) -> tuple[Any, Any]:
+    """Have the processor bring what is at an address near, to be read soon."""
+
+    def instructions(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        _fetch(builder, builder.inttoptr(given[0], _OCTET.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(address), instructions
+
+
+@_intrinsic
+def fetch_row(_: Any, table: Any, row: Any) -> tuple[Any, Any]:
+    """Have the processor bring a row of a table near, to be read soon."""
+
+    def instructions(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, given[0])
+        width = ir.Constant(given[1].type, 2)
+        place = builder.gep(array.data, [builder.mul(given[1], width)])
+        _fetch(builder, builder.bitcast(place, _OCTET.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(table, row), instructions
+
+
+def _fetch(builder: Any, place: Any) -> None:
+    number = ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
+    function = get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+    # To be read, to be kept in all caches, data.
+    builder.call(function, [place, *(ir.Constant(number, value) for value in (0, 3, 1))])
 
 
 @_intrinsic

@@ -19,7 +19,6 @@ import polars as pl
 from loky import ProcessPoolExecutor
 
 from pqrs_kedro.domain.calendar import day_number
-from pqrs_kedro.pipelines.synthesis.buffers import BUFFERS
 from pqrs_kedro.pipelines.synthesis.defects.injection import with_defects
 from pqrs_kedro.pipelines.synthesis.defects.ledger import DefectLedger
 from pqrs_kedro.pipelines.synthesis.events import batch_events
@@ -119,7 +118,7 @@ def _jobs(scenario: Scenario, chunks: Iterable[range]) -> Iterator[_Job]:
 def _in_order(jobs: Iterator[_Job], workers: int) -> Iterator[tuple[int, GeneratedBatch]]:
     """The batch of each job, in order, made a few jobs ahead of the reader."""
     running: deque[tuple[int, Future[GeneratedBatch]]] = deque()
-    with _executor(workers) as pool, BUFFERS.reused(_THREADS):
+    with _executor(workers) as pool:
         # One more than are worked on, so that nobody waits while the reader writes.
         ahead = max(workers, _THREADS) + 1
         while True:

@@ -16,7 +16,7 @@ from pqrs_kedro.pipelines.synthesis.events import (
 )
 from pqrs_kedro.pipelines.synthesis.identifiers import instants
 from pqrs_kedro.pipelines.synthesis.json_text import NULL, json_number, json_object, json_plain
-from pqrs_kedro.pipelines.synthesis.pieces import Int, Numbers, Pieces, Sheet, Texts
+from pqrs_kedro.pipelines.synthesis.pieces import ComposedTexts, Int, Numbers, Pieces, Sheet
 from pqrs_kedro.pipelines.synthesis.raw_objects import Lines
 from pqrs_kedro.pipelines.synthesis.tickets import TicketBatch
 
@@ -39,7 +39,7 @@ def raw_lines(events: EventTable) -> Lines:
     )
 
 
-def _texts(events: EventTable, order: Int) -> Texts:
+def _texts(events: EventTable, order: Int) -> ComposedTexts:
     pieces, sheet = Pieces(), Sheet(len(events.row))
     # First, while there are few pieces: it gathers texts of its own.
     contacts = Contacts(events, pieces)
@@ -58,7 +58,7 @@ def _texts(events: EventTable, order: Int) -> Texts:
     silent = np.ones(len(events.row), dtype=bool)
     silent[spoken] = False
     sheet.write(pieces.one_of(["}\n", "null}\n"], silent.astype(np.int64)))
-    return pieces.gathered(sheet.runs(order))
+    return pieces.composed(sheet.runs(order))
 
 
 def _ticket_pieces(batch: TicketBatch) -> pl.DataFrame:

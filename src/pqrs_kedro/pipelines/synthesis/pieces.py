@@ -1,12 +1,12 @@
 """Texts put together from pieces: what is written many times is kept once, and copied once.
 
 A *piece* is a text, known by its number among all pieces of a batch. A row is a run of piece
-numbers; only when the runs of all rows are known are their bytes gathered, in one pass. Putting
-texts together level by level would copy each byte once per level.
+numbers; only when the row is wanted, in the place where it is wanted, are its bytes written there.
+Putting texts together level by level would copy each byte once per level.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,8 +14,14 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pqrs_kedro.pipelines.synthesis.buffers import BUFFERS
-from pqrs_kedro.pipelines.synthesis.compiled import Octets, compiled, copy_octets
+from pqrs_kedro.pipelines.synthesis.compiled import (
+    Octets,
+    compiled,
+    copy_from,
+    copy_octets,
+    fetch,
+    fetch_row,
+)
 from pqrs_kedro.pipelines.synthesis.spill import Spilled
 
 Int = NDArray[np.int64]
@@ -23,6 +29,8 @@ Int = NDArray[np.int64]
 Numbers = NDArray[np.int32]
 # How many literals a batch may have; the numbers of its other pieces begin behind them.
 _LITERALS = 1024
+# Pieces between asking for one and copying it.
+_AHEAD = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +81,25 @@ class Pieces:
         self._blocks.append(array)
         return first
 
-    def gathered(self, runs: Runs) -> "Texts":
+    def composed(self, runs: Runs) -> "ComposedTexts":
         """The texts of the runs, one per row."""
         if len(self._literals) > _LITERALS:
             raise ValueError(f"{len(self._literals)} literals, more than {_LITERALS}")
         unused = [""] * (_LITERALS - len(self._literals))
-        every = [text_array([*self._literals, *unused]), *self._blocks]
-        pieces = Texts.of(pa.concat_arrays(every))
-        offsets = _offsets_of_runs(pieces.offsets, runs.numbers, runs.counts)
-        content, buffer = BUFFERS.take(int(offsets[-1]))
-        _copy_pieces(pieces.offsets, pieces.octets(), runs.numbers, content)
-        return Texts(offsets, buffer)
+        blocks = (text_array([*self._literals, *unused]), *self._blocks)
+        places = np.concatenate([_places(block) for block in blocks])
+        offsets = _offsets_of_runs(places, runs.numbers, runs.counts)
+        return ComposedTexts(offsets, _ends(runs.counts), runs.numbers, places, blocks)
+
+
+def _places(array: pa.Array) -> Int:
+    """Address and length of each text of an Arrow array with 64-bit offsets; shape (texts, 2)."""
+    _, offsets, data = array.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
+    found = np.empty((len(array), 2), dtype=np.int64)
+    found[:, 0] = ends[:-1] + (data.address if data else 0)
+    found[:, 1] = np.diff(ends)
+    return found
 
 
 @dataclass(frozen=True)
@@ -99,27 +115,6 @@ class Texts:
         _, offsets, data = array.buffers()
         place = slice(array.offset, array.offset + len(array) + 1)
         return Texts(np.frombuffer(offsets, dtype=np.int64)[place], data)
-
-    @staticmethod
-    def merged(parts: Sequence["Texts"], order: Int) -> "Texts":
-        """Some texts of several buffers in one, each at most once.
-
-        Args:
-            parts: the texts, those of one part after those of the other.
-            order: their numbers, in the order in which they are wanted.
-        """
-        lengths = np.concatenate([np.diff(part.offsets) for part in parts])
-        offsets = _ends(lengths[order])
-        places = np.full(len(lengths), -1)
-        places[order] = offsets[:-1]
-        content = np.empty(offsets[-1], dtype=np.uint8)
-        first = 0
-        for part in parts:
-            texts = part.in_memory()
-            where = places[first : first + len(texts)]
-            _copy_texts(texts.offsets, texts.octets(), where, content)
-            first += len(texts)
-        return Texts(offsets, pa.py_buffer(content))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -172,9 +167,98 @@ class Texts:
         """The share of their buffer that these texts fill."""
         return self._own.size / self.data.size if self.data.size else 1.0
 
+    def write(self, places: Int, content: Octets) -> None:
+        """Write each text into a buffer from its place on; none where that is negative."""
+        texts = self.in_memory()
+        _copy_texts(texts.offsets, texts.octets(), places, content)
+
     def moved(self, data: pa.Buffer | Spilled) -> "Texts":
         """The same texts in a buffer that holds their bytes and nothing else."""
         return Texts(self.offsets - self.offsets[0], data)
+
+
+@dataclass(frozen=True)
+class ComposedTexts:
+    """Texts that are runs of pieces still: what is written of them is written where it is wanted.
+
+    Text i is the pieces `numbers[starts[i]:starts[i + 1]]`, of
+    offsets[i + 1] - offsets[i] bytes together.
+    """
+
+    offsets: Int
+    starts: Int
+    numbers: Numbers
+    places: Int
+    """Address and length of each piece; shape (pieces, 2)."""
+    blocks: tuple[pa.Array, ...]
+    """What lies at these addresses."""
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process has none of these addresses: it gets the texts."""
+        texts = self.in_memory()
+        return Texts, (texts.offsets, texts.data)
+
+    def series(self) -> pl.Series:
+        """The texts as a column."""
+        return self.in_memory().series()
+
+    def in_memory(self) -> Texts:
+        """The texts, put together one after the other."""
+        return merged([self], np.arange(len(self)))
+
+    def content(self) -> pa.Buffer:
+        """The bytes of all texts."""
+        return self.in_memory().content()
+
+    def slice(self, start: int, end: int) -> "ComposedTexts":
+        """Consecutive texts; nothing is copied."""
+        rows = slice(start, end + 1)
+        return replace(self, offsets=self.offsets[rows], starts=self.starts[rows])
+
+    def write(self, places: Int, content: Octets) -> None:
+        """Write each text into a buffer from its place on; none where that is negative."""
+        _write_runs(self.places, self.numbers, self.starts, places, content)
+
+    @property
+    def is_in_file(self) -> bool:
+        """Whether the bytes are set aside in a temporary file: pieces never are."""
+        return False
+
+    @property
+    def bytes_held(self) -> int:
+        """Bytes of memory that these texts keep from being freed."""
+        arrays = (self.numbers, self.places, *self.blocks)
+        return sum(array.nbytes for array in arrays)
+
+    @property
+    def filled(self) -> float:
+        """The share of the batch's pieces that these texts are made of."""
+        return int(self.starts[-1] - self.starts[0]) / max(len(self.numbers), 1)
+
+
+AnyTexts: TypeAlias = Texts | ComposedTexts
+
+
+def merged(parts: Sequence[AnyTexts], order: Int) -> Texts:
+    """Some texts of several sources in one buffer, each at most once.
+
+    Args:
+        parts: the texts, those of one part after those of the other.
+        order: their numbers, in the order in which they are wanted.
+    """
+    lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+    offsets = _ends(lengths[order])
+    places = np.full(len(lengths), -1)
+    places[order] = offsets[:-1]
+    content = np.empty(offsets[-1], dtype=np.uint8)
+    first = 0
+    for part in parts:
+        part.write(places[first : first + len(part)], content)
+        first += len(part)
+    return Texts(offsets, pa.py_buffer(content))
 
 
 def _ends(lengths: Int) -> Int:
@@ -183,26 +267,39 @@ def _ends(lengths: Int) -> Int:
 
 
 @compiled
-def _offsets_of_runs(offsets: Int, numbers: Numbers, counts: Int) -> Int:
+def _offsets_of_runs(places: Int, numbers: Numbers, counts: Int) -> Int:
     """Where the text of each run begins, and where the last one ends."""
     found = np.zeros(len(counts) + 1, dtype=np.int64)
+    last = len(numbers) - 1
     piece, end = 0, 0
     for run in range(len(counts)):
         for _ in range(counts[run]):
-            end += offsets[numbers[piece] + 1] - offsets[numbers[piece]]
+            fetch_row(places, numbers[min(piece + _AHEAD, last)])
+            end += places[numbers[piece], 1]
             piece += 1
         found[run + 1] = end
     return found
 
 
 @compiled
-def _copy_pieces(offsets: Int, octets: Octets, numbers: Numbers, content: Octets) -> None:
-    """Write pieces one after the other."""
-    place = 0
-    for number in numbers:
-        length = offsets[number + 1] - offsets[number]
-        copy_octets(content, place, octets, offsets[number], length)
-        place += length
+def _write_runs(
+    places: Int, numbers: Numbers, starts: Int, targets: Int, content: Octets
+) -> None:
+    """Write the pieces of each row one after the other, from its target on.
+
+    Pieces lie all over the memory: they are fetched some steps before they are copied.
+    """
+    last = len(numbers) - 1
+    for row in range(len(targets)):
+        target = targets[row]
+        if target < 0:
+            continue
+        for piece in range(starts[row], starts[row + 1]):
+            fetch_row(places, numbers[min(piece + 2 * _AHEAD, last)])
+            fetch(places[numbers[min(piece + _AHEAD, last)], 0])
+            length = places[numbers[piece], 1]
+            copy_from(content, target, places[numbers[piece], 0], length)
+            target += length
 
 
 @compiled

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from pqrs_kedro.domain.calendar import to_date
 from pqrs_kedro.domain.channels import CHANNEL_IDS
-from pqrs_kedro.pipelines.synthesis.pieces import Int, Texts
+from pqrs_kedro.pipelines.synthesis.pieces import AnyTexts, Int, merged
 from pqrs_kedro.pipelines.synthesis.spill import Spill
 
 # Buffers whose lines wait are kept in temporary files beyond this: a month of a hundredfold volume
@@ -43,7 +43,7 @@ class Lines:
     """Index in CHANNEL_IDS."""
     at: Int
     tie: NDArray[np.uint64]
-    texts: Texts
+    texts: AnyTexts
     defect: Int
     """Number of the line's row in the ledger of defects; 0 for a clean line."""
 
@@ -78,11 +78,16 @@ class Lines:
 
     def set_aside(self, spill: Spill) -> "Lines":
         """The same lines with their texts in a temporary file."""
-        texts = self.texts.moved(spill.put(self.texts.content()))
+        texts = self.texts.in_memory()
+        texts = texts.moved(spill.put(texts.content()))
         return Lines(
             self.day.copy(), self.channel.copy(), self.at.copy(), self.tie.copy(), texts,
             self.defect.copy(),
         )  # fmt: skip
+
+    def in_memory(self) -> "Lines":
+        """The same lines, their texts put together."""
+        return replace(self, texts=self.texts.in_memory())
 
     def marked_from(self, number: int) -> "Lines":
         """The same lines, the defective ones counted on from a number."""
@@ -112,7 +117,7 @@ class RawObject:
         """The object's bytes: made anew each time, so that few objects' are held at once."""
         if len(self.parts) == 1:
             return self.parts[0].texts.content()
-        return Texts.merged([part.texts for part in self.parts], self._order).content()
+        return merged([part.texts for part in self.parts], self._order).content()
 
     @property
     def _order(self) -> Int:

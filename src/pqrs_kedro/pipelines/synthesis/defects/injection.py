@@ -16,7 +16,7 @@ from pqrs_kedro.domain.defects import DEFECT_CLASSES, DefectClass
 from pqrs_kedro.pipelines.synthesis.defects.classes import BEFALL
 from pqrs_kedro.pipelines.synthesis.defects.subject import CleanBatch, Edit, Subject
 from pqrs_kedro.pipelines.synthesis.events import EventTable
-from pqrs_kedro.pipelines.synthesis.pieces import Int, Texts
+from pqrs_kedro.pipelines.synthesis.pieces import Int, Texts, merged
 from pqrs_kedro.pipelines.synthesis.raw_objects import Lines
 
 # Columns of the ledger's rows while their line numbers are not known. `number` marks the line, from
@@ -49,13 +49,13 @@ def with_defects(
     """
     if not rates:
         return lines, ROWS.to_frame()
-    batch = CleanBatch(events, lines)
+    batch = CleanBatch(events, lines.in_memory())
     edits, rows = list[Edit](), list[tuple[object, ...]]()
     for item, edit in _edits(batch, dict(rates)):
         edits.append(edit)
         rows.append((len(edits), *_row(batch, item, edit)))
     table = pl.DataFrame(rows, schema=ROWS, orient="row")
-    return _edited(batch, edits) if edits else lines, table
+    return _edited(batch, edits) if edits else batch.lines, table
 
 
 def _edits(batch: CleanBatch, rates: dict[str, float]) -> Iterator[tuple[DefectClass, Edit]]:
@@ -107,7 +107,7 @@ def _edited(batch: CleanBatch, edits: Sequence[Edit]) -> Lines:
         np.concatenate([getattr(part, name) for part in (clean, new)])[order]
         for name in ("day", "channel", "at", "tie", "defect")
     )
-    texts = Texts.merged([clean.texts, new.texts], order)
+    texts = merged([clean.texts, new.texts], order)
     return Lines(day, channel, at, tie, texts, defect)
 
 
