@@ -66,23 +66,24 @@ class BusinessCalendar:
     """The law is that of this day; null: as it is now."""
 
     @cached_property
-    def _first(self) -> int:
+    def first_day(self) -> int:
+        """Number of `FIRST_DAY`."""
         return day_number(FIRST_DAY)
 
     @cached_property
     def is_business(self) -> NDArray[np.bool_]:
         """One flag per day from `FIRST_DAY`."""
-        days = np.arange(self._first, day_number(LAST_DAY) + 1)
+        days = np.arange(self.first_day, day_number(LAST_DAY) + 1)
         # 1970-01-01 was a Thursday, weekday 3.
         flags = (days + 3) % 7 < 5
-        flags[[day_number(day) - self._first for day in self.holidays]] = False
+        flags[[day_number(day) - self.first_day for day in self.holidays]] = False
         return np.asarray(flags)
 
     @cached_property
     def is_holiday(self) -> NDArray[np.bool_]:
         """One flag per day from `FIRST_DAY`: listed as a holiday."""
         flags = np.zeros(len(self.is_business), dtype=bool)
-        flags[[day_number(day) - self._first for day in self.holidays]] = True
+        flags[[day_number(day) - self.first_day for day in self.holidays]] = True
         return flags
 
     @cached_property
@@ -93,11 +94,11 @@ class BusinessCalendar:
     @cached_property
     def business_days(self) -> Days:
         """Day number of the n-th business day at position n - 1."""
-        return np.flatnonzero(self.is_business).astype(np.int64) + self._first
+        return np.flatnonzero(self.is_business).astype(np.int64) + self.first_day
 
     def ordinal(self, days: ArrayLike) -> Days:
         """How many business days the calendar has up to and including each day."""
-        return self.ordinals[np.asarray(days, dtype=np.int64) - self._first]
+        return self.ordinals[np.asarray(days, dtype=np.int64) - self.first_day]
 
     def day_of_ordinal(self, ordinals: ArrayLike) -> Days:
         """The business day with each ordinal."""
@@ -109,11 +110,11 @@ class BusinessCalendar:
 
     def is_business_day(self, days: ArrayLike) -> NDArray[np.bool_]:
         """Whether each day is a business day."""
-        return self.is_business[np.asarray(days, dtype=np.int64) - self._first]
+        return self.is_business[np.asarray(days, dtype=np.int64) - self.first_day]
 
     def is_holiday_day(self, days: ArrayLike) -> NDArray[np.bool_]:
         """Whether each day is a listed holiday."""
-        return self.is_holiday[np.asarray(days, dtype=np.int64) - self._first]
+        return self.is_holiday[np.asarray(days, dtype=np.int64) - self.first_day]
 
     @cached_property
     def _holiday_counts(self) -> Days:
@@ -121,7 +122,7 @@ class BusinessCalendar:
 
     def holiday_count(self, days: ArrayLike) -> Days:
         """How many listed holidays the calendar has up to and including each day."""
-        return self._holiday_counts[np.asarray(days, dtype=np.int64) - self._first]
+        return self._holiday_counts[np.asarray(days, dtype=np.int64) - self.first_day]
 
     def on_or_after(self, days: ArrayLike) -> Days:
         """Each day itself if it is a business day, else the next one."""

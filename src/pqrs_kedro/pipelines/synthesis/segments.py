@@ -16,12 +16,14 @@ from scipy import special
 from pqrs_kedro.domain.calendar import OFFICE_SECONDS, SECONDS_PER_DAY
 from pqrs_kedro.parameters import Lognormal, Profile
 from pqrs_kedro.pipelines.synthesis.codes import (
+    ARCHIVED,
     ASSIGNED,
     CLASSIFIED,
     CLOSED,
     IN_PROGRESS,
     ON_HOLD,
     RADICATED,
+    RECEIVED,
     REOPENED,
     RESPONDED,
 )
@@ -29,6 +31,7 @@ from pqrs_kedro.pipelines.synthesis.compiled import compiled
 from pqrs_kedro.pipelines.synthesis.paths import END, Paths
 
 Int = NDArray[np.int64]
+Small = NDArray[np.int8]
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
@@ -46,6 +49,22 @@ EARLY_DAYS = 9  # so that completion can be asked for within ten days, however l
 WEIGHT_SIGMA = 0.8
 _WEIGHT_GRID = 10_000
 _NO_LIMIT = np.iinfo(np.int64).max
+
+# Kinds of steps.
+NOTHING, RADICATION, EARLY, SHARED, HOLD, CLOSE, CORRECTED, AFTER_STOP, REOPENING, ARCHIVING = (
+    range(10)
+)
+"""CORRECTED and AFTER_STOP are steps between an answer that stopped the clock and CLOSED: a
+correction of the answer begins, and goes on."""
+# Early segments, in the order of `_laws`: they come behind the kinds.
+_FIRST_EARLY = 10
+_EARLY_ARCS = (
+    (RADICATED, CLASSIFIED),
+    (CLASSIFIED, ASSIGNED),
+    (ASSIGNED, IN_PROGRESS),
+    (ASSIGNED, CLASSIFIED),
+    (REOPENED, IN_PROGRESS),
+)
 
 
 @dataclass(frozen=True)
@@ -124,168 +143,165 @@ def _fields_of(data: Any, rows: Int) -> Iterator[tuple[str, Any]]:
 
 def lognormal_seconds(law: Lognormal, uniform: Float) -> Int:
     """Whole seconds, at least one, at the given quantiles of the law."""
-    z = special.ndtri(uniform)
-    seconds = law.median * UNIT_SECONDS[law.unit] * np.exp(law.sigma * z)
-    return np.maximum(np.rint(seconds).astype(np.int64), 1)
+    return _whole_lognormal(law.median * UNIT_SECONDS[law.unit], law.sigma, uniform)
+
+
+def _whole_lognormal(median: float | Float, sigma: float | Float, uniform: Float) -> Int:
+    values = median * np.exp(sigma * special.ndtri(uniform))
+    return np.maximum(np.rint(values).astype(np.int64), 1)
 
 
 @dataclass(frozen=True)
 class Steps:
     """What happens between status j - 1 and status j; arrays of shape (tickets, path length)."""
 
-    cycle: Int
-    early: Bool
-    hold: Bool
-    close: Bool
-    shared: Bool
+    kind: Small
+    """NOTHING, RADICATION and so on."""
+    law: Small
+    """The kind, or the number of the early segment."""
+    cycle: Small
     counts: Bool
     """The step ends on the cycle's grid: inside the cycle and not after its stop."""
 
 
 def plan_steps(profile: Profile, path: Paths) -> Steps:
     """The kind of every step of every path."""
-    before = np.roll(path, 1, axis=1)
-    before[:, 0] = END
-    present = path != END
-    cycle = np.cumsum(path == REOPENED, axis=1)
-    stop_is_closed = profile.stop_status == "CLOSED"
-    radicated = np.cumsum(before == RADICATED, axis=1) > 0
-    started = (radicated & (cycle == 0)) | ((cycle > 0) & (path != REOPENED))
-    worked = _seen_in_cycle(before == IN_PROGRESS, cycle)
-    answered = _seen_in_cycle(before == RESPONDED, cycle)
-    # A reopening's own step leaves CLOSED too, but is the first of the next cycle.
-    closed = _seen_in_cycle((before == CLOSED) & (path != REOPENED), cycle)
-    running = started & present & ~closed & (stop_is_closed | ~answered)
-    hold = (before == ON_HOLD) & present
-    close = (path == CLOSED) & (before == RESPONDED)
-    early = running & ~worked
-    return Steps(
-        cycle=cycle,
-        early=early,
-        hold=hold,
-        close=close,
-        shared=running & ~early & ~hold & ~close,
-        counts=running,
-    )
-
-
-def _seen_in_cycle(flag: Bool, cycle: Int) -> Bool:
-    """Whether the flag has been set at or before each step, within the step's cycle."""
-    return _running_sum(flag, cycle) > 0
+    return Steps(*_planned(path, profile.stop_status == "CLOSED"))
 
 
 @compiled
-def _running_sum(values: NDArray[np.generic], cycle: Int) -> Int:
-    """Sums up to and including each step, starting anew with each cycle."""
-    sums = np.empty(cycle.shape, dtype=np.int64)
-    for row in range(len(cycle)):
-        total, before = 0, 0
-        for step in range(cycle.shape[1]):
-            if cycle[row, step] != before:
-                total, before = 0, cycle[row, step]
-            total += values[row, step]
-            sums[row, step] = total
-    return sums
-
-
-@dataclass(frozen=True)
-class Targets:
-    """Drawn durations and grid positions of the steps, before the clocks run."""
-
-    early: Int
-    """Office seconds of each early step, capped."""
-    weight: Int
-    """Cumulative weight of the shared steps within the cycle, up to and including each."""
-    weight_total: Int
-    """Weight of all shared steps of the cycle, per ticket and cycle."""
-    close: Int
-    """Office seconds from RESPONDED to CLOSED; 0 for other steps."""
-    holds: Int
-    """Holds inside each cycle, shape (tickets, CYCLES)."""
-    holds_after: Int
-    """Holds of the cycle that begin after each step."""
-    withdrawn: Bool
-    """The cycle stops with or after a tacit withdrawal, shape (tickets, CYCLES)."""
-
-
-def plan_targets(
-    profile: Profile,
-    cases: Cases,
-    draws: CycleDraws,
-    steps: Steps,
-) -> Targets:
-    """What the clocks need to know of each step before they run."""
-    path, cycle = cases.path, steps.cycle
-    holding = steps.counts & (path == ON_HOLD)
-    holds = _per_cycle(holding, cycle)
-    seen = _running_sum(holding, cycle)
-    weights = np.zeros(path.shape, dtype=np.int64)
-    weights[steps.shared] = _weights(draws.duration[steps.shared])
-    withdrawal = steps.counts & steps.hold & (path == RESPONDED)
-    return Targets(
-        early=_early_durations(profile, cases, draws, steps),
-        weight=_running_sum(weights, cycle),
-        weight_total=np.maximum(_per_cycle(weights, cycle), 1),
-        close=_close_durations(profile, cases, draws, steps),
-        holds=holds,
-        holds_after=np.take_along_axis(holds, np.minimum(cycle, CYCLES - 1), axis=1) - seen,
-        withdrawn=_per_cycle(withdrawal, cycle) > 0,
-    )
+def _planned(path: Paths, stop_is_closed: bool) -> tuple[Small, Small, Small, Bool]:
+    kind, law, cycle = np.zeros_like(path), np.zeros_like(path), np.zeros_like(path)
+    counts = np.zeros(path.shape, dtype=np.bool_)
+    for row in range(len(path)):
+        number = 0
+        radicated, worked, answered, closed = False, False, False, False
+        for step in range(1, path.shape[1]):
+            before, status = path[row, step - 1], path[row, step]
+            if status == END:
+                break
+            if status == REOPENED:
+                number += 1
+                worked, answered, closed = False, False, False
+            radicated |= before == RADICATED
+            worked |= before == IN_PROGRESS
+            answered |= before == RESPONDED
+            # A reopening's own step leaves CLOSED too, but is the first of the next cycle.
+            closed |= before == CLOSED and status != REOPENED
+            started = (radicated and number == 0) or (number > 0 and status != REOPENED)
+            running = started and not closed and (stop_is_closed or not answered)
+            cycle[row, step], counts[row, step] = number, running
+            kind[row, step] = _kind(before, status, running, worked)
+            law[row, step] = kind[row, step]
+            if kind[row, step] == EARLY:
+                law[row, step] = _early_law(before, status)
+    return kind, law, cycle, counts
 
 
 @compiled
-def _per_cycle(values: NDArray[np.generic], cycle: Int) -> Int:
-    """Sums over the steps of each cycle, shape (tickets, CYCLES)."""
-    sums = np.zeros((len(cycle), CYCLES), dtype=np.int64)
-    for row in range(len(cycle)):
-        for step in range(cycle.shape[1]):
-            sums[row, cycle[row, step]] += values[row, step]
-    return sums
+def _kind(before: int, status: int, running: bool, worked: bool) -> int:
+    if before == RECEIVED:
+        return RADICATION
+    if status == REOPENED:
+        return REOPENING
+    if status == ARCHIVED:
+        return ARCHIVING
+    if before == ON_HOLD:
+        return HOLD
+    if status == CLOSED:
+        return CLOSE
+    if running:
+        return SHARED if worked else EARLY
+    return CORRECTED if before == RESPONDED else AFTER_STOP
 
 
-def _weights(uniform: Float) -> Int:
-    weights = np.exp(WEIGHT_SIGMA * special.ndtri(uniform))
-    return np.maximum(np.rint(weights * _WEIGHT_GRID).astype(np.int64), 1)
+@compiled
+def _early_law(before: int, status: int) -> int:
+    for place in range(len(_EARLY_ARCS)):
+        if before == _EARLY_ARCS[place][0] and status == _EARLY_ARCS[place][1]:
+            return _FIRST_EARLY + place
+    return EARLY
 
 
-def _cap(cases: Cases) -> Int:
-    """A quarter of the term, in office seconds."""
-    return np.rint(CAP_SHARE * cases.term * OFFICE_SECONDS).astype(np.int64)
+def drawn_seconds(profile: Profile, cases: Cases, draws: CycleDraws, steps: Steps) -> Int:
+    """What each step takes: seconds, or the weight of a shared one; 0 where nothing is drawn.
 
-
-def _early_durations(profile: Profile, cases: Cases, draws: CycleDraws, steps: Steps) -> Int:
-    laws = profile.segments
-    path = cases.path
-    drawn = np.zeros(path.shape, dtype=np.int64)
-    before = np.roll(path, 1, axis=1)
-    for origin, target, law in (
-        (RADICATED, CLASSIFIED, laws.radicated_to_classified),
-        (CLASSIFIED, ASSIGNED, laws.classified_to_assigned),
-        (ASSIGNED, IN_PROGRESS, laws.assigned_to_in_progress),
-        (ASSIGNED, CLASSIFIED, laws.assigned_to_in_progress),
-        (REOPENED, IN_PROGRESS, laws.reopened_to_in_progress),
-    ):
-        members = steps.early & (before == origin) & (path == target)
-        drawn[members] = lognormal_seconds(law, draws.duration[members])
-    scaled = np.maximum(drawn * cases.term[:, None] // REFERENCE_TERM, steps.early)
+    Office seconds of early steps and of closings, scaled by the term and capped; holds are not
+    among them, since the longest that one may be is known when it begins.
+    """
+    median, sigma = _laws(profile)
+    row, step = np.nonzero(sigma[steps.law] >= 0)
+    law = steps.law[row, step]
+    found = np.zeros(steps.law.shape, dtype=np.int64)
+    found[row, step] = _whole_lognormal(median[law], sigma[law], draws.duration[row, step])
+    cap = np.rint(CAP_SHARE * cases.term * OFFICE_SECONDS).astype(np.int64)
     limit = np.where(cases.transferred, TRANSFER_EARLY_DAYS * OFFICE_SECONDS, _NO_LIMIT)
-    limit = np.minimum(np.minimum(_cap(cases), EARLY_DAYS * OFFICE_SECONDS), limit)
-    return _capped(scaled, steps.cycle, limit)
-
-
-def _capped(durations: Int, cycle: Int, limit: Int) -> Int:
-    """Durations shrunk in proportion where their sum in a cycle exceeds the limit."""
-    sums = np.take_along_axis(_per_cycle(durations, cycle), np.minimum(cycle, CYCLES - 1), axis=1)
-    shrunk = np.maximum(durations * limit[:, None] // np.maximum(sums, 1), durations > 0)
-    return np.where(sums > limit[:, None], shrunk, durations)
-
-
-def _close_durations(profile: Profile, cases: Cases, draws: CycleDraws, steps: Steps) -> Int:
-    row, step = np.nonzero(steps.close)
-    seconds = lognormal_seconds(profile.segments.responded_to_closed, draws.duration[row, step])
-    if profile.stop_status == "CLOSED":
-        scaled = np.maximum(seconds * cases.term[row] // REFERENCE_TERM, 1)
-        seconds = np.minimum(scaled, _cap(cases)[row])
-    found = np.zeros(steps.close.shape, dtype=np.int64)
-    found[row, step] = seconds
+    limit = np.minimum(np.minimum(cap, EARLY_DAYS * OFFICE_SECONDS), limit)
+    closing_cap = cap if profile.stop_status == "CLOSED" else np.zeros_like(cap)
+    _fit(found, steps.kind, steps.cycle, cases.term, limit, closing_cap)
     return found
+
+
+def _laws(profile: Profile) -> tuple[Float, Float]:
+    """Median in seconds and sigma by `Steps.law`; sigma is negative where nothing is drawn."""
+    laws = profile.segments
+    of = {
+        CLOSE: laws.responded_to_closed,
+        CORRECTED: laws.responded_to_in_progress,
+        AFTER_STOP: laws.in_progress_after_stop,
+        REOPENING: laws.closed_to_reopened,
+        ARCHIVING: laws.closed_to_archived,
+    } | dict(
+        enumerate(
+            (
+                laws.radicated_to_classified,
+                laws.classified_to_assigned,
+                laws.assigned_to_in_progress,
+                laws.assigned_to_in_progress,
+                laws.reopened_to_in_progress,
+            ),
+            _FIRST_EARLY,
+        )
+    )
+    size = _FIRST_EARLY + len(_EARLY_ARCS)
+    median, sigma = np.zeros(size), np.full(size, -1.0)
+    for number, law in of.items():
+        median[number], sigma[number] = law.median * UNIT_SECONDS[law.unit], law.sigma
+    median[SHARED], sigma[SHARED] = _WEIGHT_GRID, WEIGHT_SIGMA
+    return median, sigma
+
+
+@compiled
+def _fit(
+    seconds: Int, kind: Small, cycle: Small, term: Int, limit: Int, closing_cap: Int
+) -> None:
+    """Scale early steps and closings by the term, and cap them.
+
+    Early steps are shrunk in proportion where their sum in a cycle exceeds the limit; closings
+    stay as they are drawn where their cap is 0.
+    """
+    sums = np.zeros(CYCLES, dtype=np.int64)
+    for row in range(len(seconds)):
+        sums[:] = 0
+        for step in range(seconds.shape[1]):
+            scaled = max(seconds[row, step] * term[row] // REFERENCE_TERM, 1)
+            if kind[row, step] == EARLY:
+                seconds[row, step] = scaled
+                sums[cycle[row, step]] += scaled
+            elif kind[row, step] == CLOSE and closing_cap[row] > 0:
+                seconds[row, step] = min(scaled, closing_cap[row])
+        for step in range(seconds.shape[1]):
+            total = sums[cycle[row, step]]
+            if kind[row, step] == EARLY and total > limit[row]:
+                seconds[row, step] = max(seconds[row, step] * limit[row] // total, 1)
+
+
+def hold_seconds(law: Lognormal, uniform: Float, month_days: int) -> Int:
+    """Holds that begin a month of so many days before they expire.
+
+    Lognormal, truncated so that they end on an earlier day.
+    """
+    longest = (month_days - 1) * SECONDS_PER_DAY
+    median = law.median * UNIT_SECONDS[law.unit]
+    reach = special.ndtr(np.log(longest / median) / law.sigma)
+    return np.minimum(lognormal_seconds(law, uniform * np.round(reach, 9)), longest)

@@ -15,7 +15,9 @@ from pqrs_kedro.domain.calendar import SECONDS_PER_DAY
 from pqrs_kedro.pipelines.synthesis.codes import RADICATED, REOPENED
 from pqrs_kedro.pipelines.synthesis.paths import END
 from pqrs_kedro.pipelines.synthesis.segments import (
+    CLOSE,
     CYCLES,
+    SHARED,
     Bool,
     Cases,
     Int,
@@ -90,5 +92,9 @@ def _first_step(after: Bool, steps: Steps) -> Int:
     to the closing keeps its length, so the ratio could not be met otherwise.
     """
     first, row = np.argmax(after, axis=1), np.arange(len(after))
-    only_closing = steps.close[row, first] & steps.counts[row, first] & steps.shared[row, first - 1]
+    only_closing = (
+        (steps.kind[row, first] == CLOSE)
+        & steps.counts[row, first]
+        & (steps.kind[row, first - 1] == SHARED)
+    )
     return np.asarray(first - only_closing)
