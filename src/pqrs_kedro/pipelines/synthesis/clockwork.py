@@ -24,7 +24,7 @@ from pqrs_kedro.domain.terms import (
     same_date_next_month,
 )
 from pqrs_kedro.pipelines.synthesis.codes import IN_PROGRESS, ON_HOLD, RESPONDED
-from pqrs_kedro.pipelines.synthesis.compiled import compiled
+from pqrs_kedro.pipelines.synthesis.compiled import compiled, inlined
 from pqrs_kedro.pipelines.synthesis.paths import END, Paths
 from pqrs_kedro.pipelines.synthesis.segments import (
     AFTER_STOP,
@@ -164,7 +164,7 @@ def run(facts: Facts, days: Days) -> Run:
     return Run(entered, legal, first_origin, stop, term)
 
 
-@compiled
+@inlined
 def _plan_cycles(facts: Facts, row: int, plan: Int) -> None:
     """What the steps of each cycle add up to."""
     plan[:, :] = 0
@@ -180,7 +180,7 @@ def _plan_cycles(facts: Facts, row: int, plan: Int) -> None:
             of[_CLOSING] += facts.seconds[row, step]
 
 
-@compiled
+@inlined
 def _change_terms(facts: Facts, row: int, step: int, legal: Int) -> bool:
     """From this step on a cycle may have another term: whether one has."""
     changed = False
@@ -191,7 +191,7 @@ def _change_terms(facts: Facts, row: int, step: int, legal: Int) -> bool:
     return changed
 
 
-@compiled
+@inlined
 def _move(
     facts: Facts,
     days: Days,
@@ -228,7 +228,7 @@ def _move(
         _archive(facts, days, row, step, clocks, seconds)
 
 
-@compiled
+@inlined
 def _radicate(facts: Facts, days: Days, row: int, clocks: Int, legal: Int) -> None:
     if facts.radication_in_office[row]:
         _work(days, clocks, facts.radication[row])
@@ -238,7 +238,7 @@ def _radicate(facts: Facts, days: Days, row: int, clocks: Int, legal: Int) -> No
     clocks[_FIRST_ORIGIN] = clocks[_ORIGIN]
 
 
-@compiled
+@inlined
 def _start_grid(facts: Facts, days: Days, row: int, cycle: int, clocks: Int, legal: Int) -> None:
     """Begin the grid of a cycle, and take the term of a window that it begins in."""
     day = clocks[_NOW] // SECONDS_PER_DAY
@@ -250,7 +250,7 @@ def _start_grid(facts: Facts, days: Days, row: int, cycle: int, clocks: Int, leg
             legal[row, cycle] = special
 
 
-@compiled
+@inlined
 def _aim(
     facts: Facts, row: int, cycle: int, clocks: Int, plan: Int, legal: Int, term: Int
 ) -> None:
@@ -278,7 +278,7 @@ def _rounded(value: float) -> int:
     return int(np.rint(value))
 
 
-@compiled
+@inlined
 def _share(
     facts: Facts, days: Days, row: int, step: int, clocks: Int, plan: Int, legal: Int
 ) -> None:
@@ -289,7 +289,7 @@ def _share(
     _move_to(days, clocks, max(clocks[_POSITION] + _STEP, min(nominal, latest)))
 
 
-@compiled
+@inlined
 def _latest(facts: Facts, row: int, step: int, clocks: Int, plan: Int, legal: Int) -> int:
     """Last position that leaves the holds still to begin (this step's too) their own days.
 
@@ -312,7 +312,7 @@ def _latest(facts: Facts, row: int, step: int, clocks: Int, plan: Int, legal: In
     return last * OFFICE_SECONDS - until_hold * _GAP
 
 
-@compiled
+@inlined
 def _hold(facts: Facts, days: Days, row: int, step: int, clocks: Int, seconds: Int) -> None:
     """End the hold that began at the step before, and shift the grid past the paused days."""
     began = clocks[_NOW] // SECONDS_PER_DAY
@@ -331,7 +331,7 @@ def _hold(facts: Facts, days: Days, row: int, step: int, clocks: Int, seconds: I
         clocks[_ORIGIN] += paused * OFFICE_SECONDS
 
 
-@compiled
+@inlined
 def _close(facts: Facts, days: Days, seconds: int, clocks: Int) -> None:
     if facts.stop_is_closed:
         # Measured from the planned answer, so that the stop is the planned one to the second.
@@ -341,7 +341,7 @@ def _close(facts: Facts, days: Days, seconds: int, clocks: Int) -> None:
         _work(days, clocks, seconds)
 
 
-@compiled
+@inlined
 def _archive(facts: Facts, days: Days, row: int, step: int, clocks: Int, seconds: int) -> None:
     """Archive on the first Friday after the retention time, or the next business day."""
     _work(days, clocks, seconds)
@@ -351,7 +351,7 @@ def _archive(facts: Facts, days: Days, row: int, step: int, clocks: Int, seconds
         clocks[_NOW] = batch_day * SECONDS_PER_DAY + _office(facts, row, step)
 
 
-@compiled
+@inlined
 def _office(facts: Facts, row: int, step: int) -> int:
     """A second of a day in office hours, as drawn for the step."""
     drawn = facts.office_time[row, step] * (OFFICE_CLOSES - OFFICE_OPENS)

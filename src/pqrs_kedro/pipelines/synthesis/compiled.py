@@ -34,6 +34,16 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     return code
 
 
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """A part of compiled functions, put in where it is called.
+
+    A call that hands arrays over counts references to each of them, which takes longer than a step
+    of a ticket.
+    """
+    code: Callable[P, R] = njit(inline="always")(function)
+    return code
+
+
 def _intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
     """What compiled functions may call, given by the instructions that it becomes."""
     return intrinsic(function)
