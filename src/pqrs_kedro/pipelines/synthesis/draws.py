@@ -78,14 +78,14 @@ def _philox(
     Source: Salmon et al. (2011), section 3.3.
     """
     found = np.empty((sizes.sum(), width), dtype=np.uint64)
-    for place in range(width):
-        start = 0
-        for number in range(len(blocks)):
-            end = start + sizes[number]
-            # What the first counter gives before the first draw that is wanted is left out.
-            row, counter = start - first % 4, first // 4
-            while row < end:
-                counter += 1
+    start = 0
+    for number in range(len(blocks)):
+        end = start + sizes[number]
+        # What the first counter gives before the first draw that is wanted is left out.
+        row, counter = start - first % 4, first // 4
+        while row < end:
+            counter += 1
+            for place in range(width):
                 c0, c1 = np.uint64(counter), np.uint64(column + place)
                 c2, c3 = np.uint64(blocks[number]), np.uint64(0)
                 k0, k1 = key, second_key
@@ -94,11 +94,11 @@ def _philox(
                     h1, l1 = high_product(c2, _MULTIPLIERS[1]), c2 * _MULTIPLIERS[1]
                     c0, c1, c2, c3 = h1 ^ c1 ^ k0, l1, h0 ^ c3 ^ k1, l0
                     k0, k1 = k0 + _WEYL[0], k1 + _WEYL[1]
-                for draw in (c0, c1, c2, c3):
-                    if start <= row < end:
-                        found[row, place] = draw
-                    row += 1
-            start = end
+                for offset, draw in enumerate((c0, c1, c2, c3)):
+                    if start <= row + offset < end:
+                        found[row + offset, place] = draw
+            row += 4
+        start = end
     return found
 
 
