@@ -2,7 +2,8 @@
 own joining gives.
 """
 
-from collections.abc import Sequence
+import pickle
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,11 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pqrs_kedro.pipelines.synthesis.pieces import (
+    AnyTexts,
     Part,
     Pieces,
     Runs,
     Sheet,
     Texts,
+    merged,
     text_array,
 )
 from pqrs_kedro.pipelines.synthesis.spill import Spill
@@ -76,7 +79,7 @@ class Case:
 
 
 def texts_of(pieces: Pieces, runs: Runs) -> list[str]:
-    return pieces.gathered(runs).series().to_list()
+    return pieces.composed(runs).series().to_list()
 
 
 # --- Sheets -------------------------------------------------------------------------------------
@@ -122,39 +125,53 @@ def of(texts: Sequence[str]) -> Texts:
     return Texts.of(text_array(texts))
 
 
-def listed(texts: Texts) -> list[str]:
+def composed(texts: Sequence[str]) -> AnyTexts:
+    """The same texts, each of as many pieces as it has characters."""
+    case = Case()
+    return case.pieces.composed(case.run_of(texts))
+
+
+def listed(texts: AnyTexts) -> list[str]:
     return texts.series().to_list()
 
 
 @st.composite
-def slices(draw: st.DrawFn) -> tuple[list[str], Texts]:
-    """Some consecutive texts of a buffer, as a list too."""
+def slices(
+    draw: st.DrawFn, ways: Sequence[Callable[[Sequence[str]], AnyTexts]] = (of, composed)
+) -> tuple[list[str], AnyTexts]:
+    """Some consecutive texts of a buffer or of pieces, as a list too."""
     texts = draw(st.lists(WORDS, max_size=8))
     start, end = sorted(draw(st.integers(0, len(texts))) for _ in range(2))
-    return texts[start:end], of(texts).slice(start, end)
+    return texts[start:end], draw(st.sampled_from(ways))(texts).slice(start, end)
 
 
 @given(case=slices())
-def test_a_slice_has_the_texts_and_bytes_between_its_ends(case: tuple[list[str], Texts]):
+def test_a_slice_has_the_texts_and_bytes_between_its_ends(case: tuple[list[str], AnyTexts]):
     expected, texts = case
     assert listed(texts) == expected
     assert texts.content().to_pybytes() == "".join(expected).encode()
 
 
 @given(cases=st.lists(slices(), min_size=1, max_size=4), data=st.data())
-def test_some_texts_of_several_buffers_are_merged_in_any_order(
-    cases: list[tuple[list[str], Texts]], data: st.DataObject
+def test_some_texts_of_several_sources_are_merged_in_any_order(
+    cases: list[tuple[list[str], AnyTexts]], data: st.DataObject
 ):
     texts = [text for expected, _ in cases for text in expected]
     number = data.draw(st.integers(0, len(texts)))
     order = data.draw(st.permutations(range(len(texts))))[:number]
-    merged = Texts.merged([part for _, part in cases], np.array(order, dtype=np.int64))
+    found = merged([part for _, part in cases], np.array(order, dtype=np.int64))
     expected = [texts[place] for place in order]
-    assert listed(merged) == expected
-    assert merged.content().to_pybytes() == "".join(expected).encode()
+    assert listed(found) == expected
+    assert found.content().to_pybytes() == "".join(expected).encode()
 
 
-@given(cases=st.lists(slices(), min_size=1, max_size=4), data=st.data())
+@given(case=slices())
+def test_another_process_gets_the_same_texts(case: tuple[list[str], AnyTexts]):
+    expected, texts = case
+    assert listed(pickle.loads(pickle.dumps(texts))) == expected  # noqa: S301  (our own)
+
+
+@given(cases=st.lists(slices([of]), min_size=1, max_size=4), data=st.data())
 def test_texts_set_aside_in_files_are_the_same(
     cases: list[tuple[list[str], Texts]], data: st.DataObject
 ):

@@ -158,7 +158,7 @@ def compose(kind: str, context: pl.DataFrame, draws: Draws) -> pl.Series:
         quoted={name: quoted_column(pieces, column) for name, column in columns.items()},
     )
     spoken = speak(kind, situation, draws, pieces, escaped=False)
-    return pieces.gathered(spoken).series().rename(kind)
+    return pieces.composed(spoken).series().rename(kind)
 
 
 def quoted_column(pieces: Pieces, column: pl.Series) -> Numbers:
