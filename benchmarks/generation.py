@@ -256,7 +256,9 @@ def prepared(task: Task) -> Callable[["RunParameters", str], Sequence["LakeObjec
     from pqrs_kedro.pipelines.synthesis.draws import raw_block
 
     national_holidays()  # imports `holidays`
-    raw_block(SEED, "", 0, 1)  # imports what compiled loops need, which row by row uses for its plan
+    raw_block(
+        SEED, "", 0, 1
+    )  # imports what compiled loops need, which row by row uses for its plan
     if task.row_encoder is None:
         return project_generation(task.ledger)
     from benchmarks.row_by_row import write_row_by_row
@@ -265,7 +267,9 @@ def prepared(task: Task) -> Callable[["RunParameters", str], Sequence["LakeObjec
     return lambda parameters, lake: write_row_by_row(parameters, lake, RUN_ID, encoder)
 
 
-def project_generation(with_ledger: bool) -> Callable[["RunParameters", str], Sequence["LakeObject"]]:
+def project_generation(
+    with_ledger: bool,
+) -> Callable[["RunParameters", str], Sequence["LakeObject"]]:
     """The project's generator and datasets, as the synthesis pipeline joins them."""
     from pqrs_kedro.datasets.ground_truth import GroundTruth
     from pqrs_kedro.datasets.raw_events import RawEvents

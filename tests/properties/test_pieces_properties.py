@@ -168,7 +168,7 @@ def test_some_texts_of_several_sources_are_merged_in_any_order(
 @given(case=slices())
 def test_another_process_gets_the_same_texts(case: tuple[list[str], AnyTexts]):
     expected, texts = case
-    assert listed(pickle.loads(pickle.dumps(texts))) == expected  # noqa: S301  (our own)
+    assert listed(pickle.loads(pickle.dumps(texts))) == expected
 
 
 @given(cases=st.lists(slices([of]), min_size=1, max_size=4), data=st.data())

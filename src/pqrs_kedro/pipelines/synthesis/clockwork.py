@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pqrs_kedro.domain.calendar import (
     OFFICE_CLOSES,
@@ -251,9 +250,7 @@ def _start_grid(facts: Facts, days: Days, row: int, cycle: int, clocks: Int, leg
 
 
 @inlined
-def _aim(
-    facts: Facts, row: int, cycle: int, clocks: Int, plan: Int, legal: Int, term: Int
-) -> None:
+def _aim(facts: Facts, row: int, cycle: int, clocks: Int, plan: Int, legal: Int, term: Int) -> None:
     """Fix where the cycle's answer falls, now that its early segments are known."""
     days, early, close = legal[row, cycle], clocks[_EARLY_END], plan[cycle, _CLOSING]
     full = days * OFFICE_SECONDS

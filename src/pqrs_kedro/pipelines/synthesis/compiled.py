@@ -20,6 +20,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Octets = NDArray[np.uint8]
 _copy: Callable[..., Any] = raw_memcpy
+_declared: Callable[..., Any] = get_or_insert_function
 _OCTET = ir.IntType(8)
 
 
@@ -111,7 +112,7 @@ def fetch_row(_: Any, table: Any, row: Any) -> tuple[Any, Any]:
 def _fetch(builder: Any, place: Any) -> None:
     number = ir.IntType(32)
     kind = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
-    function = get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+    function = _declared(builder.module, kind, "llvm.prefetch.p0i8")
     # To be read, to be kept in all caches, data.
     builder.call(function, [place, *(ir.Constant(number, value) for value in (0, 3, 1))])
 

@@ -282,9 +282,7 @@ def _offsets_of_runs(places: Int, numbers: Numbers, counts: Int) -> Int:
 
 
 @compiled
-def _write_runs(
-    places: Int, numbers: Numbers, starts: Int, targets: Int, content: Octets
-) -> None:
+def _write_runs(places: Int, numbers: Numbers, starts: Int, targets: Int, content: Octets) -> None:
     """Write the pieces of each row one after the other, from its target on.
 
     Pieces lie all over the memory: they are fetched some steps before they are copied.

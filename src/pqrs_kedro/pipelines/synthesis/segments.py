@@ -272,9 +272,7 @@ def _laws(profile: Profile) -> tuple[Float, Float]:
 
 
 @compiled
-def _fit(
-    seconds: Int, kind: Small, cycle: Small, term: Int, limit: Int, closing_cap: Int
-) -> None:
+def _fit(seconds: Int, kind: Small, cycle: Small, term: Int, limit: Int, closing_cap: Int) -> None:
     """Scale early steps and closings by the term, and cap them.
 
     Early steps are shrunk in proportion where their sum in a cycle exceeds the limit; closings

@@ -14,7 +14,7 @@ other segments in proportion to lognormal weights. The term is the one that appl
 (`special_terms`); the early segments and the closing are measured by the ordinary one in any case.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -110,8 +110,12 @@ class _Clocks:
 
     def of(self, rows: Int) -> "_Clocks":
         """Of some of the tickets."""
-        parts = (rows_of(part, rows) for part in (self.cases, self.draws, self.steps))
-        return _Clocks(self.profile, self.calendar, *parts)
+        return replace(
+            self,
+            cases=rows_of(self.cases, rows),
+            draws=rows_of(self.draws, rows),
+            steps=rows_of(self.steps, rows),
+        )
 
     def run(self, changes: TermChanges) -> Timeline:
         """Instants of every step, with these changes of terms."""

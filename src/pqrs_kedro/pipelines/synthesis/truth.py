@@ -17,6 +17,7 @@ from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.domain.calendar import UTC_OFFSET_SECONDS
 from pqrs_kedro.domain.statuses import RESOLUTION_CODES, STATUS_IDS
 from pqrs_kedro.pipelines.synthesis.codes import REOPENED, RESPONDED
+from pqrs_kedro.pipelines.synthesis.compiled import compiled
 from pqrs_kedro.pipelines.synthesis.events import answer_resolutions, extension_events, labels
 from pqrs_kedro.pipelines.synthesis.paths import END, Paths
 from pqrs_kedro.pipelines.synthesis.tickets import TicketBatch, to_utc_microseconds
@@ -62,15 +63,23 @@ def _variants(path: Paths) -> pl.Series:
 
 
 def _packed(path: Paths) -> NDArray[np.uint64]:
-    """Each path as one value, four bits a status: whole rows take NumPy ten times as long."""
-    codes = (path - END).astype(np.uint64)
-    words = np.zeros((len(path), 2), dtype=np.uint64)
-    for step in range(path.shape[1]):
-        words[:, step // 16] |= codes[:, step] << np.uint64(step % 16 * 4)
+    """Each path as one value: whole rows take NumPy ten times as long to compare."""
+    words = _words(path)
     # Equal paths are equal pairs of words: number the second words, then the pairs.
-    tails = np.unique(words[:, 1], return_inverse=True)[1].astype(np.uint64)
-    heads = np.unique(words[:, 0], return_inverse=True)[1].astype(np.uint64)
+    tails = np.unique(words[1], return_inverse=True)[1].astype(np.uint64)
+    heads = np.unique(words[0], return_inverse=True)[1].astype(np.uint64)
     return heads * np.uint64(len(path) + 1) + tails
+
+
+@compiled
+def _words(path: Paths) -> NDArray[np.uint64]:
+    """Each path as two words, four bits a status; shape (2, tickets)."""
+    words = np.zeros((2, len(path)), dtype=np.uint64)
+    for row in range(len(path)):
+        for step in range(path.shape[1]):
+            code = np.uint64(path[row, step] - END)
+            words[step // 16, row] |= code << np.uint64(step % 16 * 4)
+    return words
 
 
 def _instants(batch: TicketBatch) -> pl.Series:
