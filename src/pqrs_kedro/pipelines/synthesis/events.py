@@ -27,8 +27,9 @@ from pqrs_kedro.pipelines.synthesis.codes import (
     REOPENED,
     RESPONDED,
 )
+from pqrs_kedro.pipelines.synthesis.compiled import compiled
 from pqrs_kedro.pipelines.synthesis.identifiers import uuid7
-from pqrs_kedro.pipelines.synthesis.paths import END, REPEATED_PETITION, TRANSFERRED
+from pqrs_kedro.pipelines.synthesis.paths import END, REPEATED_PETITION, TRANSFERRED, Paths
 from pqrs_kedro.pipelines.synthesis.segments import lognormal_seconds
 from pqrs_kedro.pipelines.synthesis.tickets import TicketBatch, to_utc_microseconds
 
@@ -129,12 +130,36 @@ Columns = tuple[Int, Int, Int, Int, Int, Int, NDArray[np.uint64]]
 
 
 def _status_events(batch: TicketBatch) -> Columns:
-    path = batch.path.astype(np.int64)
-    row, step = np.nonzero(path != END)
-    at = to_utc_microseconds(batch.timeline.entered[row, step]) + batch.micros[row, step]
-    before = np.where(step > 0, path[row, step - 1], END)
-    bits = batch.draws.raw("event/id", path.shape[1])[row, step]
-    return (np.full(len(row), STATUS), row, step, before, path[row, step], at, bits)
+    instants = to_utc_microseconds(batch.timeline.entered) + batch.micros
+    bits = batch.draws.raw("event/id", batch.path.shape[1])
+    row, step, before, status, at, ids = _of_paths(batch.path, instants, bits)
+    return (np.full(len(row), STATUS), row, step, before, status, at, ids)
+
+
+@compiled
+def _of_paths(
+    path: Paths, instants: Int, bits: NDArray[np.uint64]
+) -> tuple[Int, Int, Int, Int, Int, NDArray[np.uint64]]:
+    """The statuses of all paths, one after the other.
+
+    Ticket, place in the path, status before (END for the first one), status, instant, bits.
+    """
+    events = (path != END).sum()
+    found = np.empty((5, events), dtype=np.int64)
+    ids = np.empty(events, dtype=np.uint64)
+    event = 0
+    for row in range(len(path)):
+        before = END
+        for step in range(path.shape[1]):
+            status = path[row, step]
+            if status == END:
+                break
+            found[0, event], found[1, event], found[2, event] = row, step, before
+            found[3, event], found[4, event] = status, instants[row, step]
+            ids[event] = bits[row, step]
+            before = status
+            event += 1
+    return found[0], found[1], found[2], found[3], found[4], ids
 
 
 def _no_status_events(batch: TicketBatch, kind: int, row: Int, at: Int, stream: str) -> Columns:

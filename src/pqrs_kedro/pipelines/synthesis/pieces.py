@@ -356,10 +356,20 @@ def _put(numbers: Numbers, place: Int, parts: Sequence[Part]) -> Int:
     for part in parts:
         if isinstance(part, Runs):
             _put_runs(numbers, place, part.numbers, part.counts)
-        else:
+        elif isinstance(part, int):
             numbers[place] = part
             place += 1
+        else:
+            _put_one_each(numbers, place, part)
     return place
+
+
+@compiled
+def _put_one_each(numbers: Numbers, place: Int, column: Numbers) -> None:
+    """Write a number at each row's place, and move the place behind it."""
+    for row in range(len(column)):
+        numbers[place[row]] = column[row]
+        place[row] += 1
 
 
 @compiled
