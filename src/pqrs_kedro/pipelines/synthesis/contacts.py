@@ -65,7 +65,7 @@ class Contacts:
         self.received = np.flatnonzero(events.status_to == RECEIVED)
         self.knows_radicado = is_radicado_known(events)
         self.speech = Speech(self.batch, pieces)
-        self.subject = pieces.column(pieces.composed(self.speech.subjects()).series())
+        self.subject = pieces.column(pieces.composed(self.speech.subjects()).in_memory().array())
         index = self.batch.draws.raw("chat/platform") % np.uint64(len(PLATFORMS))
         self.platform = index.astype(np.int64)
         self.confidence = _seconds_between(self.batch, "call/asr", _CONFIDENCE)

@@ -1,11 +1,16 @@
 """The envelope: every event of a batch as one line of JSON (docs/raw_events.md)."""
 
+import json
+from functools import cache
+
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from pqrs_kedro.domain.calendar import local_day
 from pqrs_kedro.domain.statuses import REPEATED, RESOLUTION_CODES, STATUS_IDS
+from pqrs_kedro.domain.territory import municipalities
 from pqrs_kedro.pipelines.synthesis.codes import CLASSIFIED, RADICATED, RESPONDED
 from pqrs_kedro.pipelines.synthesis.contacts import Contacts
 from pqrs_kedro.pipelines.synthesis.events import (
@@ -15,13 +20,19 @@ from pqrs_kedro.pipelines.synthesis.events import (
     EventTable,
 )
 from pqrs_kedro.pipelines.synthesis.identifiers import instants
-from pqrs_kedro.pipelines.synthesis.json_text import NULL, json_number, json_object, json_plain
-from pqrs_kedro.pipelines.synthesis.pieces import ComposedTexts, Int, Numbers, Pieces, Sheet
+from pqrs_kedro.pipelines.synthesis.json_text import NULL, json_plain
+from pqrs_kedro.pipelines.synthesis.pieces import (
+    ComposedTexts,
+    Int,
+    Numbers,
+    Pieces,
+    Sheet,
+    text_array,
+)
 from pqrs_kedro.pipelines.synthesis.raw_objects import Lines
 from pqrs_kedro.pipelines.synthesis.tickets import TicketBatch
 
 _STATUS_NAMES = (*STATUS_IDS, None)
-_NO_ATTRIBUTES = "{}"
 _PAYLOAD = ',"payload":'
 
 
@@ -52,7 +63,7 @@ def _texts(events: EventTable, order: Int) -> ComposedTexts:
         ts,
         _tickets(events, ticket, contacts.knows_radicado, pieces),
         _moves(events, pieces),
-        _attributes(events, ticket, pieces),
+        _attributes(events, pieces),
     )
     spoken = contacts.write(sheet, ids, ts)
     silent = np.ones(len(events.row), dtype=bool)
@@ -63,16 +74,10 @@ def _texts(events: EventTable, order: Int) -> ComposedTexts:
 
 def _ticket_pieces(batch: TicketBatch) -> pl.DataFrame:
     """JSON that is the same for all events of a ticket, one row per ticket."""
-    facts = batch.frame.with_columns(term=pl.Series(batch.timeline.extended_term))
-    known = {name: json_plain(pl.col(name)) for name in ("dane_code", "pqrs_type", "priority")}
     named = pl.format('","source":"{}","ticket_id":"{}","external_id":', "source", "ticket_id")
-    return facts.select(
+    return batch.frame.select(
         unknown=pl.concat_str(named, NULL),
         known=pl.concat_str(named, json_plain(pl.col("external_id"))),
-        cited=json_plain(pl.col("cited_external_id")),
-        radicated=json_object({"dane_code": known["dane_code"]}),
-        classified=json_object({name: known[name] for name in ("pqrs_type", "priority")}),
-        extended=json_object({"term_business_days": json_number(pl.col("term"))}),
     )
 
 
@@ -108,34 +113,57 @@ def _move(move: int) -> str:
     return f',"actor_role":{shown[0]},"status_from":{shown[1]},"status_to":{shown[2]},"attributes":'
 
 
-def _attributes(events: EventTable, ticket: pl.DataFrame, pieces: Pieces) -> Numbers:
+def _attributes(events: EventTable, pieces: Pieces) -> Numbers:
     """Attributes of each event, and the key of the payload that follows them."""
-    nothing = pieces.literal(_NO_ATTRIBUTES + _PAYLOAD)
-    attributes = np.full(len(events.row), nothing, dtype=np.int32)
-    for name, members in (
-        ("radicated", events.status_to == RADICATED),
-        ("classified", events.status_to == CLASSIFIED),
-        ("extended", events.kind == TERM_EXTENDED),
+    batch = events.batch
+    attributes = np.full(len(events.row), pieces.literal(_attribute()), dtype=np.int32)
+    place = np.where(batch.municipality < 0, len(_places()) - 1, batch.municipality)
+    for members, of_tickets in (
+        (events.status_to == RADICATED, pieces.shared(_places()) + place),
+        (events.status_to == CLASSIFIED, _classified(batch, pieces)),
+        (events.kind == TERM_EXTENDED, _extended(batch, pieces)),
     ):
-        of_ticket = pieces.column(ticket.select(pl.col(name) + _PAYLOAD).to_series())
-        attributes[members] = of_ticket[events.row[members]]
+        attributes[members] = of_tickets[events.row[members]]
     answers = np.flatnonzero(events.status_to == RESPONDED)
-    attributes[answers] = pieces.column(_answers(events, answers, ticket["cited"]))
+    attributes[answers] = _answers(events, answers, pieces)
     return attributes
 
 
-def _answers(events: EventTable, answers: NDArray[np.int64], cited: pl.Series) -> pl.Series:
-    codes = (*RESOLUTION_CODES, None)
-    heads = [
-        '{"resolution_code":' + (f'"{code}"' if code else "null") + ',"cited_external_id":'
-        for code in codes
+def _attribute(**members: str | int | None) -> str:
+    """JSON of attributes that need no escapes, and the key of the payload."""
+    return json.dumps(members, separators=(",", ":")) + _PAYLOAD
+
+
+@cache
+def _places() -> pa.Array:
+    """Attributes by row of the territory's table; the last one is of a place not known."""
+    codes = municipalities()["dane_code"].to_pylist()
+    return text_array([_attribute(dane_code=code) for code in (*codes, None)])
+
+
+def _classified(batch: TicketBatch, pieces: Pieces) -> Numbers:
+    profile = batch.scenario.profile
+    texts = [
+        _attribute(pqrs_type=name, priority=priority)
+        for name in profile.types
+        for priority in profile.priority
     ]
-    resolution = events.resolution[answers]
-    repeated = pl.Series(resolution == codes.index(REPEATED))
-    return pl.select(
-        pl.concat_str(
-            pl.lit(pl.Series(heads).gather(resolution)),
-            pl.when(repeated).then(pl.lit(cited.gather(events.row[answers]))).otherwise(NULL),
-            pl.lit("}" + _PAYLOAD),
-        )
-    ).to_series()
+    return pieces.one_of(texts, batch.type_index * len(profile.priority) + batch.priority)
+
+
+def _extended(batch: TicketBatch, pieces: Pieces) -> Numbers:
+    terms, index = np.unique(batch.timeline.extended_term, return_inverse=True)
+    return pieces.one_of([_attribute(term_business_days=int(term)) for term in terms], index)
+
+
+def _answers(events: EventTable, answers: Int, pieces: Pieces) -> Numbers:
+    """Resolution code and cited radicado of answers: only a repeated petition's cites one."""
+    codes = (*RESOLUTION_CODES, None)
+    resolution, row = events.resolution[answers], events.row[answers]
+    texts = [_attribute(resolution_code=code, cited_external_id=None) for code in codes]
+    numbers = pieces.one_of(texts, resolution)
+    repeated = np.flatnonzero(resolution == codes.index(REPEATED))
+    cited = events.batch.frame["cited_external_id"].gather(row[repeated]).to_list()
+    texts = [_attribute(resolution_code=REPEATED, cited_external_id=number) for number in cited]
+    numbers[repeated] = pieces.column(text_array(texts))
+    return numbers

@@ -101,6 +101,18 @@ class TicketBatch:
         return self.scenario.plan.number_before(self.day) + self.draws.first + index
 
     @cached_property
+    def priority(self) -> Int:
+        """Place of each ticket's priority in those of the profile."""
+        shares = _cumulative([*self.scenario.profile.priority.values()])
+        return choose(self.draws.uniform("ticket/priority"), shares)
+
+    @cached_property
+    def municipality(self) -> Int:
+        """Row of each petitioner's municipality in the territory's table; -1 where not known."""
+        drawn = draw_municipalities(self.draws.raw("ticket/municipality"))
+        return np.where(is_place_known(self), drawn, -1)
+
+    @cached_property
     def frame(self) -> pl.DataFrame:
         """Facts of the tickets that events and texts speak of, one row per ticket."""
         return _ticket_frame(self)
@@ -292,7 +304,6 @@ def _cycle_draws(
 def _ticket_frame(batch: TicketBatch) -> pl.DataFrame:
     draws, profile = batch.draws, batch.scenario.profile
     types = profile.types
-    priority = choose(draws.uniform("ticket/priority"), _cumulative([*profile.priority.values()]))
     topic = (draws.raw("ticket/topic") % np.uint64(len(TOPICS))).astype(np.int64)
     facts = pl.DataFrame(
         {
@@ -304,7 +315,7 @@ def _ticket_frame(batch: TicketBatch) -> pl.DataFrame:
             "webform_type": np.array([item.webform_code for item in types.values()])[
                 batch.type_index
             ],
-            "priority": _labels([*profile.priority], priority),
+            "priority": _labels([*profile.priority], batch.priority),
             "topic": _labels([item.topic_id for item in TOPICS], topic),
             "dependency": _labels([item.dependency_code for item in TOPICS], topic),
             "webform_topic": np.array([item.webform_code for item in TOPICS])[topic],
@@ -337,11 +348,10 @@ def _cited_external_ids(batch: TicketBatch) -> pl.Series:
 
 def _places(batch: TicketBatch) -> pl.DataFrame:
     """DANE code and name of the petitioner's municipality; null where it is not known."""
-    rows = draw_municipalities(batch.draws.raw("ticket/municipality"))
-    table = municipalities()
-    known = pl.Series(is_place_known(batch))
-    codes = pl.Series(table["dane_code"]).gather(rows)
-    names = pl.Series(table["name"]).gather(rows)
+    rows, table = batch.municipality, municipalities()
+    known = pl.Series(rows >= 0)
+    codes = pl.Series(table["dane_code"]).gather(np.maximum(rows, 0))
+    names = pl.Series(table["name"]).gather(np.maximum(rows, 0))
     return pl.select(dane_code=pl.when(known).then(codes), municipio=pl.when(known).then(names))
 
 

@@ -149,7 +149,7 @@ class _Clocks:
             transferred=cases.transferred,
             extended=cases.extended,
             windows=np.array(windows, dtype=np.int64).reshape(-1, 2),
-            window_terms=np.array(terms, dtype=np.int64).reshape(-1, len(cases.path)),
+            window_terms=np.array(terms, dtype=np.int64).reshape(len(terms), len(cases.path)),
             change_step=changes.step,
             change_term=changes.term,
             stop_code=STATUS_CODE[self.profile.stop_status],
