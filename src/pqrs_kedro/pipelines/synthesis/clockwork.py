@@ -143,9 +143,10 @@ def run(facts: Facts, days: Days) -> Run:
     plan = np.zeros((CYCLES, _PLANNED), dtype=np.int64)
     holds = 0
     for row in range(tickets):
-        clocks[:] = 0
+        clocks.fill(0)
         clocks[_NOW] = facts.received[row]
-        legal[row, :] = facts.term[row]
+        for cycle in range(CYCLES):
+            legal[row, cycle] = facts.term[row]
         _plan_cycles(facts, row, plan)
         entered[row, 0] = clocks[_NOW]
         for step in range(1, length):
@@ -166,7 +167,7 @@ def run(facts: Facts, days: Days) -> Run:
 @inlined
 def _plan_cycles(facts: Facts, row: int, plan: Int) -> None:
     """What the steps of each cycle add up to."""
-    plan[:, :] = 0
+    plan.fill(0)
     for step in range(1, facts.path.shape[1]):
         of = plan[facts.cycle[row, step]]
         kind, status = facts.kind[row, step], facts.path[row, step]

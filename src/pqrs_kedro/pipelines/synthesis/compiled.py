@@ -1,13 +1,15 @@
 """Loops over rows and pieces as machine code, for what columns would need many passes for.
 
-Whole numbers and bytes only: the same results on every machine. The compiled code is kept beside
-the module, so that only the first run of an installation waits for the compiler. Whether it is
-still up to date is told by the module's own file alone: what a loop takes from another module, a
-constant or an operation below, must be such as never changes (else `make clean`).
+Whole numbers and bytes, and what one product of doubles rounds to: the same results on every
+machine. The compiled code is kept beside the module, so that only the first run of an installation
+waits for the compiler, and is used as long as no source that it may come from has changed.
 """
 
+import hashlib
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 import numpy as np
 from llvmlite import ir
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 P = ParamSpec("P")
 R = TypeVar("R")
 Octets = NDArray[np.uint8]
+_PACKAGE: Final = Path(__file__).resolve().parents[2]
 _copy: Callable[..., Any] = raw_memcpy
 _declared: Callable[..., Any] = get_or_insert_function
 _OCTET = ir.IntType(8)
@@ -26,13 +29,26 @@ _OCTET = ir.IntType(8)
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """The function as machine code, which leaves Python's lock to other threads meanwhile."""
-    code: Callable[P, R]
+    code: Any
     try:
         code = njit(nogil=True, cache=True)(function)
     except RuntimeError:
         # Nowhere to keep it, neither here nor in the user's folder: it is compiled in each process.
-        code = njit(nogil=True)(function)
-    return code
+        return cast("Callable[P, R]", njit(nogil=True)(function))
+    kept = code._cache._cache_file
+    # By itself numba looks at the function's own file only, but loops take constants from others.
+    kept._source_stamp = (kept._source_stamp, source_stamp(_PACKAGE))
+    return cast("Callable[P, R]", code)
+
+
+@cache
+def source_stamp(package: Path) -> str:
+    """Hash of the modules that loops are written in and take constants from."""
+    digest = hashlib.sha256()
+    for folder in ("domain", "pipelines/synthesis"):
+        for path in sorted((package / folder).glob("*.py")):
+            digest.update(f"{path.name}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
