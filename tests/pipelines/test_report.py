@@ -16,7 +16,11 @@ from tests.conftest import ForkedKedro, Project, Run, copy_project
 from tests.pages import Page, read_number, rounded
 from tests.runs import link_run
 
-from pqrs_kedro.contracts.columns import QUARANTINE_REASONS, REJECTION_REASONS
+from pqrs_kedro.contracts.columns import (
+    EQUAL_TO_EARLIER,
+    QUARANTINE_REASONS,
+    REJECTION_REASONS,
+)
 from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.domain.readable import readable
 from pqrs_kedro.lake.layout import report_key
@@ -40,7 +44,7 @@ from pqrs_kedro.report.spark import sparkline
 from pqrs_kedro.report.tickets import SILVER
 from pqrs_kedro.run.acceptance import Criterion
 from pqrs_kedro.run.manifest import RunNotFound, read_run
-from pqrs_kedro.run.repetition import EQUAL_TO_EARLIER, check_repetition
+from pqrs_kedro.run.repetition import check_repetition
 from pqrs_kedro.run.report import keep_report, report_frames, report_page
 
 CRITERIA = [
@@ -163,13 +167,15 @@ def test_every_check_is_shown_with_its_outcome(page: Page, small_run: Run) -> No
     checks.sort(key=lambda check: (check["dataset"], check["check_name"]))
     rows = page.table("Todas las comprobaciones")
     assert [row[0] for row in rows] == [check["dataset"] for check in checks]
-    assert {row[2] for row in rows} == {"✔ cumple"}
     for row, check in zip(rows, checks, strict=True):
+        not_compared = check["check_name"] == EQUAL_TO_EARLIER
+        assert row[2] == (f"{NONE} sin corrida anterior" if not_compared else "✔ cumple")
         for shown, name in ((row[3], "value"), (row[4], "threshold")):
             assert (None if shown == NONE else read_number(shown)) == check[name]
         details = json.loads(check["details_json"])
         assert row[5:] == [UNITS[details["unit"]], SEVERITIES[details["severity"]]]
-    assert page.cards["Calidad de datos"][0] == f"{len(checks)} de {len(checks)}"
+    made = len(checks) - len(repeated)
+    assert page.cards["Calidad de datos"][:2] == [f"{made} de {made}", "comprobaciones superadas"]
 
 
 def test_every_check_has_a_spanish_name(small_run: Run) -> None:
@@ -377,6 +383,11 @@ def test_a_dataset_that_is_not_that_of_the_run_before_is_told(
     assert details["examples"] == [{"object": item["key"].replace("/run_id=after", "")}]
     page = Page(report_page(store, read_run(store, "after"), []))
     assert "gold_kpi_sla_daily</b>: Igual a la corrida anterior" in page.html
+    made = len(documento_run.rows("data_quality")) + len(found)
+    assert page.cards["Calidad de datos"][:2] == [
+        f"{made - 1} de {made}",
+        f"comprobaciones superadas, {len(found)} frente a la corrida anterior de iguales entradas",
+    ]
 
 
 def test_a_run_without_quarantine_says_so(page: Page) -> None:

@@ -21,6 +21,8 @@ REGIONS: Final = ("Andina", "Caribe", "Pacífica", "Orinoquía", "Amazonía", "I
 UNKNOWN_REGION: Final = "Sin dato"
 AGE_BUCKETS: Final = ("0-5", "6-10", "11-15", "16-30", ">30")
 CHECK_RESULTS: Final = ("pass", "fail")
+# The check that compares with another run: made when a run is published and reported.
+EQUAL_TO_EARLIER: Final = "equal_to_earlier_run"
 SWEEP_DIMENSIONS: Final = ("total", "pqrs_type", "source_channel", "region")
 GEOMETRY_KINDS: Final = ("voronoi_approx", "user")
 # Why a raw line is no event.

@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
+from pqrs_kedro.contracts.columns import EQUAL_TO_EARLIER
+
 Frames: TypeAlias = Mapping[str, pd.DataFrame]
 
 SOURCES = (
@@ -136,6 +138,20 @@ class Facts:
         counts = list(self.open_by_day)
         last = max(n for n, count in enumerate(counts) if 100 * count >= max(counts))
         return self.backlog.iloc[: last + 1]
+
+    @property
+    def made(self) -> pd.DataFrame:
+        """The checks that could be made: an earlier run to compare with may be missing."""
+        return self.quality[~(self._repeats & self.quality["value"].isna())]
+
+    @property
+    def compared(self) -> int:
+        """How many of them compare with an earlier run, of the same inputs."""
+        return int(self._repeats[self.made.index].sum())
+
+    @property
+    def _repeats(self) -> "pd.Series[bool]":
+        return self.quality["check_name"] == EQUAL_TO_EARLIER
 
     @property
     def failed(self) -> pd.DataFrame:

@@ -5,14 +5,12 @@ the run is published and reported, beside the checks of `data_quality`.
 """
 
 import json
-from typing import Final
 
+from pqrs_kedro.contracts.columns import EQUAL_TO_EARLIER
 from pqrs_kedro.lake.layout import logical_key
 from pqrs_kedro.lake.store import Store
 from pqrs_kedro.pipelines.reporting.checks import EXAMPLES, WARN, Check
 from pqrs_kedro.run.manifest import CommittedRun, read_run
-
-EQUAL_TO_EARLIER: Final = "equal_to_earlier_run"
 
 
 def check_repetition(store: Store, run: CommittedRun) -> list[Check]:

@@ -25,7 +25,8 @@ def context(material: Material) -> dict[str, Any]:
 
 def _counts(material: Material) -> list[Card]:
     facts = material.facts
-    passed = len(facts.quality) - len(facts.failed)
+    made, compared = len(facts.made), facts.compared
+    other = f", {spanish.number(compared)} frente a la corrida anterior de iguales entradas"
     period = f"del {spanish.long_date(material.first)} al {spanish.long_date(material.last)}"
     return [
         Card(
@@ -35,8 +36,8 @@ def _counts(material: Material) -> list[Card]:
         ),
         Card(
             "Calidad de datos",
-            f"{spanish.number(passed)} de {spanish.number(len(facts.quality))}",
-            "comprobaciones superadas",
+            f"{spanish.number(made - len(facts.failed))} de {spanish.number(made)}",
+            f"comprobaciones superadas{other if compared else ''}",
         ),
     ]
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pandas as pd
 from markupsafe import Markup
 
+from pqrs_kedro.contracts.columns import EQUAL_TO_EARLIER
 from pqrs_kedro.domain.readable import readable
 from pqrs_kedro.report import spanish
 from pqrs_kedro.report.evidence import Example, QualityOfRun, Reason
@@ -36,6 +37,8 @@ def context(material: Material) -> dict[str, Any]:
     scopes = dict.fromkeys(reason.scope for reason in found)
     return {
         "checks": checks,
+        "made": len(material.facts.made),
+        "compared": material.facts.compared,
         "failed": failed_checks(material),
         "runs": [one.run_id for one in material.evidence.history],
         "trends": list(_trends(material.evidence.history)),
@@ -63,7 +66,10 @@ def _with_details(row: dict[Any, Any]) -> dict[str, Any]:
         details = {}
     unit = spanish.UNITS.get(details.get("unit"), details.get("unit"))
     severity = spanish.SEVERITIES.get(details.get("severity"), spanish.NONE)
-    return {**row, "unit": unit or spanish.NONE, "severity": severity}
+    mark, said = ("✔", "cumple") if row["result"] == "pass" else ("✘", "no cumple")
+    if row["check_name"] == EQUAL_TO_EARLIER and _number(row["value"]) is None:
+        mark, said = spanish.NONE, "sin corrida anterior"
+    return {**row, "unit": unit or spanish.NONE, "severity": severity, "mark": mark, "said": said}
 
 
 def _trends(history: Sequence[QualityOfRun]) -> Iterable[Trend]:
