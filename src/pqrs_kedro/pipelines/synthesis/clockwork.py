@@ -253,22 +253,32 @@ def _start_grid(facts: Facts, days: Days, row: int, cycle: int, clocks: Int, leg
 @inlined
 def _aim(facts: Facts, row: int, cycle: int, clocks: Int, plan: Int, legal: Int, term: Int) -> None:
     """Fix where the cycle's answer falls, now that its early segments are known."""
-    days, early, close = legal[row, cycle], clocks[_EARLY_END], plan[cycle, _CLOSING]
-    full = days * OFFICE_SECONDS
+    full = legal[row, cycle] * OFFICE_SECONDS
     if facts.extended[row] and cycle == 0:
         full *= EXTENSION_FACTOR
     term[row, cycle] = full
-    least_work = int(np.ceil(LEAST_WORK_SHARE * days * OFFICE_SECONDS))
-    least = early + close + least_work + plan[cycle, _HOLDS] * OFFICE_SECONDS
-    quantile = facts.quantile[row, cycle]
+    early, close, quantile = clocks[_EARLY_END], plan[cycle, _CLOSING], facts.quantile[row, cycle]
+    least = _least(legal[row, cycle], early, close, plan[cycle, _HOLDS])
     if facts.transferred[row]:
-        # Within five days, and with the time to close it within the term.
-        latest = min(TRANSFER_DAYS * OFFICE_SECONDS, days * OFFICE_SECONDS - close)
-        clocks[_ANSWER] = early + 1 + _rounded(quantile * (latest - early - 1))
+        clocks[_ANSWER] = _transfer(legal[row, cycle], early, close, quantile)
     elif plan[cycle, _WITHDRAWN]:
         clocks[_ANSWER] = least + _rounded(quantile * max(0.9 * full - least, 0.0)) - close
     else:
         clocks[_ANSWER] = max(_rounded(facts.ratio[row, cycle] * full), least) - close
+
+
+@compiled
+def _least(days: int, early: int, close: int, holds: int) -> int:
+    """The earliest position of a stop: work takes a share of the term, each hold a grid day."""
+    least_work = int(np.ceil(LEAST_WORK_SHARE * days * OFFICE_SECONDS))
+    return early + close + least_work + holds * OFFICE_SECONDS
+
+
+@compiled
+def _transfer(days: int, early: int, close: int, quantile: float) -> int:
+    """When a petition is handed on: within five days, and with the time to close it in its term."""
+    latest = min(TRANSFER_DAYS * OFFICE_SECONDS, days * OFFICE_SECONDS - close)
+    return early + 1 + _rounded(quantile * (latest - early - 1))
 
 
 @compiled
