@@ -175,7 +175,7 @@ def test_every_check_is_shown_with_its_outcome(page: Page, small_run: Run) -> No
         details = json.loads(check["details_json"])
         assert row[5:] == [UNITS[details["unit"]], SEVERITIES[details["severity"]]]
     made = len(checks) - len(repeated)
-    assert page.cards["Calidad de datos"][:2] == [f"{made} de {made}", "comprobaciones superadas"]
+    assert page.cards["Calidad de datos"][:2] == (f"{made} de {made}", "comprobaciones superadas")
 
 
 def test_every_check_has_a_spanish_name(small_run: Run) -> None:
@@ -384,10 +384,10 @@ def test_a_dataset_that_is_not_that_of_the_run_before_is_told(
     page = Page(report_page(store, read_run(store, "after"), []))
     assert "gold_kpi_sla_daily</b>: Igual a la corrida anterior" in page.html
     made = len(documento_run.rows("data_quality")) + len(found)
-    assert page.cards["Calidad de datos"][:2] == [
+    assert page.cards["Calidad de datos"][:2] == (
         f"{made - 1} de {made}",
         f"comprobaciones superadas, {len(found)} frente a la corrida anterior de iguales entradas",
-    ]
+    )
 
 
 def test_a_run_without_quarantine_says_so(page: Page) -> None:
