@@ -804,8 +804,9 @@ def test_an_error_stops_a_run_before_anyone_can_read_it(
     """A rule that no status keeps: the run has its tables, and neither manifest nor publication."""
     monkeypatch.setattr(lifecycle, "ALLOWED_TRANSITIONS", frozenset())
     project = make_project()
+    few = {"date_max": "2026-01-01", "observe_until": "2026-01-05", "volume_scale": 0.02}
     with pytest.raises(RunFailed) as failure:
-        project.run(run_id="wrong", date_max="2026-01-01", volume_scale=0.02)
+        project.run(run_id="wrong", **few)
     assert failure.value.exit_code == 1
     said = failure.value.message
     assert said.startswith(

@@ -30,6 +30,9 @@ class Engine:
         self._settings: EngineSettings | None = None
         self._connection: ibis.BaseBackend | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self.kept: dict[tuple[str, ...], ibis.Table] = {}
+        """Small tables of the lake that were read, by their place and objects, which never change;
+        gone with the connection."""
 
     @property
     def is_open(self) -> bool:
@@ -85,6 +88,7 @@ class Engine:
         if self._folder is not None:
             self._folder.cleanup()
         self._connection = self._folder = self._settings = None
+        self.kept.clear()
 
 
 ENGINE = Engine()
