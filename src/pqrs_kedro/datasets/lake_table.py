@@ -144,12 +144,13 @@ class LakeTable(AbstractDataset[Rows, ibis.Table]):
         keys = store.glob(table_pattern(self._table, self._run_id))
         if not keys:
             return self._empty(store)
-        objects = self._path, *keys
+        objects = self._table.name, self._path, *keys
         if objects in ENGINE.kept:
             return ENGINE.kept[objects]
         rows, size = self._scan(store, keys)
         if size <= _KEPT_BYTES:
-            name = f"kept_{len(ENGINE.kept)}"
+            others = sum(table == self._table.name for table, *_ in ENGINE.kept)
+            name = f"kept_{self._table.name}_{others}"
             rows = ENGINE.kept[objects] = compute(ENGINE.connect(self._engine), name, rows)
         return rows
 
