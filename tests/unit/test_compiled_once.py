@@ -1,5 +1,6 @@
 """An expression that was compiled before has the SQL, and the rows, of one that was not."""
 
+import gc
 from typing import Any
 
 import ibis
@@ -68,7 +69,9 @@ def test_another_question_name_or_type_is_compiled_by_itself(compiled: list[Any]
     engine.close()
 
 
-def test_rows_in_memory_and_queries_of_files_are_not_held(compiled: list[Any]) -> None:
+def test_rows_in_memory_queries_of_files_and_passing_tables_are_not_held(
+    compiled: list[Any],
+) -> None:
     engine = Engine()
     connection = engine.connect(EngineSettings())
     for rows in (ROWS, ROWS.slice(1)):
@@ -76,7 +79,18 @@ def test_rows_in_memory_and_queries_of_files_are_not_held(compiled: list[Any]) -
     asked = connection.sql("SELECT 'a' AS key, 7 AS value")
     assert totals(asked) == totals(asked) == {"a": 7}
     assert len(compiled) == 4
+    passing = asked.cache()
+    compiled.clear()
+    assert totals(passing) == totals(passing) == {"a": 7}
+    assert len(compiled) == 2
     assert connection.compiler._made == {}
+    # Let go, it is gone at once, and not when there is no connection any more.
+    name = passing.op().name
+    assert name in connection.list_tables()
+    del passing
+    compiled.clear()
+    gc.collect()
+    assert name not in connection.list_tables()
     engine.close()
 
 

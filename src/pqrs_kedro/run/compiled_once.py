@@ -12,8 +12,9 @@ from ibis.backends.sql.compilers.duckdb import DuckDBCompiler
 
 # A run has some hundred expressions over tables of the engine.
 _MOST: Final = 500
-# Rows in memory would be held, and a query of files is asked for once.
-_NOT_KEPT: Final = (ops.InMemoryTable, ops.SQLQueryResult)
+# Of tables that Ibis names by itself, each otherwise, and drops when nobody holds them any more.
+_BY_CHANCE: Final = "ibis_"
+_SOURCES: Final = (ops.DatabaseTable, ops.InMemoryTable, ops.SQLQueryResult)
 
 
 class CompiledOnce(DuckDBCompiler):  # type: ignore[misc]
@@ -29,7 +30,7 @@ class CompiledOnce(DuckDBCompiler):  # type: ignore[misc]
     def to_sqlglot(self, expr: ibis.Expr, *, limit: Any = None, params: Any = None) -> Any:
         """SQL of an expression, as a tree that is the caller's."""
         asked = expr.as_table().op()
-        if params or asked.find(_NOT_KEPT):
+        if params or not all(map(_is_lasting, asked.find(_SOURCES))):
             return super().to_sqlglot(expr, limit=limit, params=params)
         if (asked, limit) not in self._made:
             self._made[asked, limit] = super().to_sqlglot(expr, limit=limit)
@@ -37,6 +38,11 @@ class CompiledOnce(DuckDBCompiler):  # type: ignore[misc]
                 self._made.popitem(last=False)
         self._made.move_to_end((asked, limit))
         return self._made[asked, limit].copy()
+
+
+def _is_lasting(source: Any) -> bool:
+    """Whether the same may be asked again: not of rows in memory, nor of files, asked for once."""
+    return isinstance(source, ops.DatabaseTable) and not source.name.startswith(_BY_CHANCE)
 
 
 COMPILER: Final = CompiledOnce()
