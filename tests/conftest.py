@@ -1,10 +1,10 @@
 """Working copies of the project, runs of it, and the small finished runs that many tests read.
 
-A `Project` is a copy with data of its own. It runs in this process (`run`), as the command line in
-a process of its own (`start`, `kedro`), or, for commands that end within a second, as a fork of a
-process that has imported Kedro already (`forked_kedro`). Finished runs are made once per test
-session, whatever the number of pytest workers, and are only read: a test that wants to change one
-takes a copy.
+A `Project` is a copy with data of its own. It runs in this process (`run`), or as the command line:
+as a fork of a process that has imported Kedro already (`forked_kedro`), or, where start-up, signals
+or the environment of Python itself matter, in a process from scratch (`start`, `kedro`). Finished
+runs are made once per test session, whatever the number of pytest workers, and are only read: a
+test that wants to change one takes a copy.
 """
 
 import fcntl
@@ -109,13 +109,17 @@ class Outcome:
 
 # Serves one command after the other: each in a fork, which ends as `kedro` does.
 _FORKER = """
-import gc, json, os, sys
+import gc, inspect, json, os, sys
 
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 import kedro.framework.cli.cli as command_line
+import pqrs_kedro.cli
+import pqrs_kedro.report.page
 import pqrs_kedro.settings
 
+# Finds the file of every module, as Kedro's settings will do in each fork: half of its time.
+inspect.stack()
 # A fork would copy every page whose objects its collector visits: 0.8 seconds of its 1.3.
 gc.collect()
 gc.freeze()
@@ -231,7 +235,7 @@ def ended(process: subprocess.Popen[str], timeout: float = 300) -> Outcome:
 class ForkedKedro:
     """The command line without its start-up: a process that has imported Kedro, forked per command.
 
-    Importing Kedro takes several seconds, and a refused command next to nothing.
+    Importing Kedro takes several seconds, a refused command next to nothing, a small run six.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -264,7 +268,7 @@ class ForkedKedro:
 
 @pytest.fixture(scope="session")
 def forked_kedro(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedKedro]:
-    """Runs `kedro` commands that end within a second, in a project."""
+    """Runs `kedro` commands in a project, one after the other."""
     server = ForkedKedro(tmp_path_factory.mktemp("forked-kedro"))
     yield server
     server.stop()

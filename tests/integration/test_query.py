@@ -125,11 +125,13 @@ def _blocks(language: str) -> list[str]:
     return [part.split("```")[0] for part in document.split(f"```{language}")[1:]]
 
 
-def test_a_query_to_postgres_asks_nothing_of_the_lake(documento_run: Run) -> None:
+def test_a_query_to_postgres_asks_nothing_of_the_lake(
+    documento_run: Run, forked_kedro: ForkedKedro
+) -> None:
     nowhere = {"PQRS_LAKE_ROOT": "s3://pqrs", "PQRS_S3_ENDPOINT": "no address"}
     command = ("sql", "SELECT 1 AS one", "--env", "rustfs")
-    asked = documento_run.project.kedro(*command, "--warehouse", environment=nowhere)
+    asked = forked_kedro(documento_run.project, *command, "--warehouse", environment=nowhere)
     assert (asked.code, "one" in asked.out) == (0, True), asked
-    refused = documento_run.project.kedro(*command, environment=nowhere)
+    refused = forked_kedro(documento_run.project, *command, environment=nowhere)
     assert refused.code != 0
     assert "PQRS_S3_ENDPOINT" in refused.err

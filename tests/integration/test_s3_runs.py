@@ -326,7 +326,7 @@ def _logical(key: str, run_id: str) -> str:
 def test_a_server_that_stumbles_is_borne(far: FarProject, near: Run) -> None:
     with proxy(far.server.endpoint) as unsure:
         requests = iter(range(10**9))
-        unsure.set(applies=lambda *_: next(requests) % 11 == 7, status=503)
+        unsure.set(applies=lambda *_: next(requests) % 17 == 7, status=503)
         run_id = far.run({"PQRS_S3_ENDPOINT": unsure.endpoint}, run_id="stumbling", **TINY)
         assert unsure.fault.seen > 20
     assert read_run(far.store, run_id).manifest["digest"] == near.digest

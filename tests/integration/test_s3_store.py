@@ -285,9 +285,15 @@ def test_a_request_is_made_as_often_as_the_settings_say(
     assert made == {1: 1, 3: 3}
 
 
-def test_a_request_that_is_cut_off_leaves_no_object(far_lake: S3Store, unsure: Proxy) -> None:
+def test_a_request_that_is_cut_off_leaves_no_object(
+    s3_lake: S3Store, s3: S3Server, unsure: Proxy
+) -> None:
+    # Cut off, repeated, and cut off again.
+    settings = S3Settings(unsure.endpoint, s3.access_key, s3.secret_key, attempts=2)
+    far_lake = S3Store(f"s3://{s3_lake.bucket}", settings)
     unsure.set(applies=lambda method, _: method == "PUT", is_cut=True)
     assert KEY in refusal(lambda: far_lake.create(KEY, b"a long text" * 1000))
+    assert unsure.fault.seen >= 2
     unsure.mend()
     assert not far_lake.exists(KEY)
     far_lake.create(KEY, b"text")

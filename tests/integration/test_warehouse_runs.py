@@ -13,9 +13,11 @@ from pqrs_kedro.warehouse.connection import Warehouse, open_warehouse
 from pqrs_kedro.warehouse.runs import find_run, list_runs, published_rows
 
 MakeProject = Callable[[], Project]
+# Few days are observed, so that the run has few objects.
 TINY: dict[str, Any] = {
     "date_min": "2026-01-10",
     "date_max": "2026-01-10",
+    "observe_until": "2026-01-14",
     "volume_scale": 0.05,
 }
 
@@ -89,7 +91,7 @@ def begun(project: Project) -> bool:
 
 
 def test_a_run_under_way_is_not_lost(
-    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch, forked_kedro: ForkedKedro
 ) -> None:
     project = make_project()
     seen: list[str] = []
@@ -99,7 +101,8 @@ def test_a_run_under_way_is_not_lost(
         result = whole(session, **options)
         if not seen:
             seen.append("first")
-            project.kedro("run", *params(run_id="beside", **TINY))
+            beside = forked_kedro(project, "run", *params(run_id="beside", **TINY))
+            assert beside.code == 0, beside.err
             seen.append(status(project, "under-way"))
         return result
 
@@ -116,11 +119,11 @@ def test_part_of_a_run_does_not_touch_the_warehouse(make_project: MakeProject) -
 
 
 def test_a_warehouse_out_of_reach_stops_the_run_before_it_writes(
-    make_project: MakeProject,
+    make_project: MakeProject, forked_kedro: ForkedKedro
 ) -> None:
     project = make_project()
     nowhere = {"PQRS_WAREHOUSE_URL": "postgresql://127.0.0.1:1/x"}
-    outcome = project.kedro("run", *params(run_id="nowhere"), environment=nowhere)
+    outcome = forked_kedro(project, "run", *params(run_id="nowhere"), environment=nowhere)
     (line,) = outcome.err.splitlines()
     assert outcome.code == 1
     assert "the warehouse cannot be reached" in line

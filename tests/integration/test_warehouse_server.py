@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from tests.conftest import Project, copy_project
+from tests.conftest import Project, copy_project, params
 
 from pqrs_kedro.warehouse.connection import URL_VARIABLE, Warehouse, open_warehouse
 from pqrs_kedro.warehouse.errors import WarehouseError
@@ -132,8 +132,11 @@ def test_a_run_starts_it_and_a_command_stops_it(folder: Path) -> None:
     project = copy_project(folder / "project")
     assert not (project.data / "warehouse").exists()
     own = {"PQRS_WAREHOUSE_URL": ""}
-    dates = "date_min=2026-01-10,date_max=2026-01-10,volume_scale=0.05,run_id=own"
-    outcome = project.kedro("run", "--params", dates, environment=own)
+    option = params(
+        date_min="2026-01-10", date_max="2026-01-10", observe_until="2026-01-14",
+        volume_scale=0.05, run_id="own",
+    )  # fmt: skip
+    outcome = project.kedro("run", *option, environment=own)
     assert (outcome.code, outcome.err, outcome.out.count("PASS")) == (0, "", 5)
     (url,) = (line.split()[1] for line in outcome.out.splitlines() if line.startswith("warehouse"))
     assert url != Project(project.path).warehouse_url

@@ -7,6 +7,7 @@ column names and keys of its contracts. Every cell is a plain Python value (`dat
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -34,6 +35,7 @@ Row = dict[str, Any]
 Window = tuple[date, date, Mapping[str, int]]
 
 FINISHED = ("CLOSED", "ARCHIVED")
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -65,7 +67,10 @@ class Event:
 
 def parse_instant(text: str) -> datetime:
     """An instant in the only format of raw lines, `YYYY-MM-DDTHH:MM:SS.ffffffZ`."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    # `strptime` takes ten times as long, and `fromisoformat` alone other formats too.
+    if not _INSTANT.fullmatch(text):
+        raise ValueError(f"{text!r} is no instant of a raw line")
+    return datetime.fromisoformat(text)
 
 
 def parse_events(lines: Iterable[Mapping[str, Any]]) -> list[Event]:

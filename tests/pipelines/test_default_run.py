@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.conftest import CLEAN_LINES, ROOT, Outcome, Project, Run, params
+from tests.conftest import CLEAN_LINES, ROOT, ForkedKedro, Outcome, Project, Run, params
 
 pytestmark = pytest.mark.xdist_group("default_run")
 
+MakeRun = Callable[..., tuple[Run, Outcome]]
 # Some 700 tickets of two days; a few of them are in quarantine.
 DAYS: dict[str, Any] = {"date_min": "2026-01-13", "date_max": "2026-01-14", "volume_scale": 0.25}
 DIRT = {
@@ -37,13 +38,19 @@ def failed(run: Run) -> set[tuple[str, str]]:
     return {(row["dataset"], row["check_name"]) for row in rows if row["result"] == "fail"}
 
 
-def run_of(project: Project, **given: Any) -> tuple[Run, Outcome]:
-    outcome = project.kedro("run", *params(run_id="mine", **DAYS, **given))
-    return Run(project, "mine"), outcome
+@pytest.fixture
+def run_of(user_project: Project, forked_kedro: ForkedKedro) -> MakeRun:
+    """Makes a run by the command line."""
+
+    def made(**given: Any) -> tuple[Run, Outcome]:
+        outcome = forked_kedro(user_project, "run", *params(run_id="mine", **DAYS, **given))
+        return Run(user_project, "mine"), outcome
+
+    return made
 
 
-def test_the_default_is_realistic_and_accepted_without_a_warning(user_project: Project) -> None:
-    run, outcome = run_of(user_project)
+def test_the_default_is_realistic_and_accepted_without_a_warning(run_of: MakeRun) -> None:
+    run, outcome = run_of()
     assert outcome.code == 0, outcome.err
     assert " | defects realistic\n" in outcome.out
     checks = run.rows("data_quality")
@@ -61,8 +68,8 @@ def test_the_default_is_realistic_and_accepted_without_a_warning(user_project: P
     )
 
 
-def test_a_hostile_run_is_accepted_and_warns_of_every_kind_of_dirt(user_project: Project) -> None:
-    run, outcome = run_of(user_project, defects={"profile": "hostile"})
+def test_a_hostile_run_is_accepted_and_warns_of_every_kind_of_dirt(run_of: MakeRun) -> None:
+    run, outcome = run_of(defects={"profile": "hostile"})
     assert outcome.code == 0, outcome.err
     assert failed(run) >= DIRT
     for name in failed(run):
@@ -76,8 +83,8 @@ def test_a_hostile_run_is_accepted_and_warns_of_every_kind_of_dirt(user_project:
             assert details["examples"]
 
 
-def test_clean_lines_are_to_be_had(user_project: Project) -> None:
-    run, outcome = run_of(user_project, defects={"profile": "none"})
+def test_clean_lines_are_to_be_had(run_of: MakeRun) -> None:
+    run, outcome = run_of(defects={"profile": "none"})
     assert outcome.code == 0, outcome.err
     assert "defects" not in outcome.out.splitlines()[0]
     assert run.rows("ground_truth_defects") == []

@@ -92,7 +92,9 @@ class Imported:
 
 
 @pytest.fixture(scope="module")
-def imported(tmp_path_factory: pytest.TempPathFactory, documento_run: Run) -> Imported:
+def imported(
+    tmp_path_factory: pytest.TempPathFactory, documento_run: Run, forked_kedro: ForkedKedro
+) -> Imported:
     folder = tmp_path_factory.mktemp("import")
     files = write_files(folder, documento_run)
     project = copy_project(folder / "project")
@@ -100,7 +102,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory, documento_run: Run) -> Im
     (source, day), lines = next(iter(expected_objects(files).items()))
     put_raw(project.lake, "outside", source, date.fromisoformat(day), b"\n".join([*lines, b""]))
     options = ("--declare", "synthetic", "--run-id", "outside")
-    outcome = project.kedro("import-raw", *options, *map(str, files))
+    outcome = forked_kedro(project, "import-raw", *options, *map(str, files))
     return Imported(Run(project, "outside"), documento_run, files, outcome)
 
 

@@ -32,12 +32,16 @@ class RoundTrip:
 
 
 @pytest.fixture(scope="module", params=["none", "hostile"])
-def trip(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RoundTrip:
+def trip(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    forked_kedro: ForkedKedro,
+) -> RoundTrip:
     project = copy_project(tmp_path_factory.mktemp("trip") / "project")
     first = project.run(run_id="first", defects={"profile": request.param}, **DAYS)
     files = map(str, first.raw_objects())
     options = ("--declare", "synthetic", "--run-id", "second", "--json")
-    outcome = project.kedro("import-raw", *options, *files)
+    outcome = forked_kedro(project, "import-raw", *options, *files)
     assert outcome.code == 0, outcome
     return RoundTrip(request.param, first, Run(project, "second"), outcome)
 

@@ -21,6 +21,7 @@ DIM_GEO = "silver/dim_geo/part-00000.parquet"
 TINY: dict[str, Any] = {
     "date_min": "2026-01-10",
     "date_max": "2026-01-10",
+    "observe_until": "2026-01-14",
     "volume_scale": 0.05,
 }
 

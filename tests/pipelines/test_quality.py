@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -27,6 +26,7 @@ from pqrs_kedro.pipelines.reporting.breach import tolerance_pct
 from pqrs_kedro.pipelines.reporting.checks import Check, as_table
 from pqrs_kedro.pipelines.reporting.drift import FALSE_ALARM_RATE, _farthest, _pooled
 from pqrs_kedro.pipelines.reporting.quality import CHECKED_TABLES, check_quality
+from pqrs_kedro.run.engine import Engine, EngineSettings
 from pqrs_kedro.run.quality_gate import describe_checks, refuse_failed_checks
 from pqrs_kedro.run.session import RunFailed
 from pqrs_kedro.warehouse.connection import open_warehouse
@@ -133,7 +133,8 @@ class Broken:
     """The tables of a small run, of which one may be replaced by a query on itself."""
 
     def __init__(self, run: Run) -> None:
-        self._connection = ibis.duckdb.connect()
+        self._engine = Engine()
+        self._connection = self._engine.connect(EngineSettings())
         for name in CHECKED_TABLES:
             self._connection.create_table(name, _as_loaded(name, run.table(name)))
         self.counts = RawLineCounts(path=str(run.lake), run_id=run.run_id).load()
@@ -154,7 +155,7 @@ class Broken:
         return outcomes(check_quality(raw, given, **tables).to_pylist())
 
     def close(self) -> None:
-        self._connection.disconnect()
+        self._engine.close()
 
 
 def _as_loaded(name: str, rows: pa.Table) -> pa.Table:
@@ -804,8 +805,9 @@ def test_an_error_stops_a_run_before_anyone_can_read_it(
     """A rule that no status keeps: the run has its tables, and neither manifest nor publication."""
     monkeypatch.setattr(lifecycle, "ALLOWED_TRANSITIONS", frozenset())
     project = make_project()
+    few = {"date_max": "2026-01-01", "observe_until": "2026-01-05", "volume_scale": 0.02}
     with pytest.raises(RunFailed) as failure:
-        project.run(run_id="wrong", date_max="2026-01-01", volume_scale=0.02)
+        project.run(run_id="wrong", **few)
     assert failure.value.exit_code == 1
     said = failure.value.message
     assert said.startswith(

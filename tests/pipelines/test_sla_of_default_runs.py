@@ -25,11 +25,12 @@ from pqrs_kedro.contracts.tables import TABLES
     ],
 )
 def default_run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The default run of a profile, some 35,000 tickets of a month, up to silver."""
+    """The default run of a profile, some 35,000 tickets of a month, up to its SLA cycles."""
     project = copy_project(tmp_path_factory.mktemp(request.param) / "project")
-    return project.run(
-        "synthesis", "ingestion", "curation", run_id="default", profile=request.param
-    )
+    with project.session(run_id="default", profile=request.param) as session:
+        stages = ["synthesis", "ingestion", "curation"]
+        session.run(pipeline_names=stages, to_outputs=["silver_sla_cycles"])
+    return Run(project, "default")
 
 
 def test_the_sla_engine_equals_the_walk_on_every_ticket(

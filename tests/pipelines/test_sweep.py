@@ -38,18 +38,15 @@ def closed_engine() -> Iterator[None]:
     ENGINE.close()
 
 
-def swept(project: Project, *arguments: str, plan: str = PLAN) -> Any:
-    (project.path / "s.yml").write_text(plan, encoding="utf-8")
-    return project.kedro("sweep", *arguments)
-
-
 @pytest.fixture(scope="session")
-def sweep_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def sweep_project(tmp_path_factory: pytest.TempPathFactory, forked_kedro: ForkedKedro) -> Project:
     """A project in which the plan was carried out by one process, as the sweep `alone`."""
 
     def make(folder: Path) -> None:
         project = copy_project(folder)
-        outcome = swept(project, "s.yml", "--sweep-id", "alone", "--jobs", "1")
+        (project.path / "s.yml").write_text(PLAN, encoding="utf-8")
+        command = ("sweep", "s.yml", "--sweep-id", "alone", "--jobs", "1")
+        outcome = forked_kedro(project, *command)
         assert outcome.code == 0, outcome.err
         (folder / "out.txt").write_text(outcome.out, encoding="utf-8")
 
@@ -121,7 +118,8 @@ def test_breach_rises_with_the_scale_for_every_seed_and_arrivals_stay(sweep_proj
 
 @pytest.mark.xdist_group("sweep")
 def test_two_processes_give_the_objects_of_one(sweep_project: Project):
-    outcome = swept(sweep_project, "s.yml", "--sweep-id", "together", "--jobs", "2")
+    command = ("sweep", "s.yml", "--sweep-id", "together", "--jobs", "2")
+    outcome = sweep_project.kedro(*command)
     assert outcome.code == 0, outcome.err
     assert objects(sweep_project, "together") == objects(sweep_project, "alone")
     digests = [document(sweep_project, name)["digest"] for name in ("alone", "together")]
@@ -131,9 +129,10 @@ def test_two_processes_give_the_objects_of_one(sweep_project: Project):
 
 @pytest.mark.xdist_group("sweep")
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_a_sweep_that_was_killed_goes_on_to_the_same_digest(sweep_project: Project, jobs: str):
+def test_a_sweep_that_was_killed_goes_on_to_the_same_digest(
+    sweep_project: Project, jobs: str, forked_kedro: ForkedKedro
+):
     name = f"killed-{jobs}"
-    (sweep_project.path / "s.yml").write_text(PLAN, encoding="utf-8")
     process = sweep_project.start("sweep", "s.yml", "--sweep-id", name, "--jobs", jobs)
     deadline = time.monotonic() + 240
     while len(objects(sweep_project, name)) < 3 and time.monotonic() < deadline:
@@ -143,9 +142,9 @@ def test_a_sweep_that_was_killed_goes_on_to_the_same_digest(sweep_project: Proje
     process.communicate(timeout=60)
     left = objects(sweep_project, name)
     assert 3 <= len(left) < TRIALS
-    shown = sweep_project.kedro("sweep", "show", name)
+    shown = forked_kedro(sweep_project, "sweep", "show", name)
     assert (shown.code, "--resume" in shown.err) == (2, True)
-    outcome = sweep_project.kedro("sweep", "--resume", name, "--jobs", "1")
+    outcome = forked_kedro(sweep_project, "sweep", "--resume", name, "--jobs", "1")
     assert outcome.code == 0, outcome.err
     assert objects(sweep_project, name) == objects(sweep_project, "alone")
     assert document(sweep_project, name)["digest"] == document(sweep_project, "alone")["digest"]
@@ -153,7 +152,6 @@ def test_a_sweep_that_was_killed_goes_on_to_the_same_digest(sweep_project: Proje
 
 @pytest.mark.xdist_group("sweep")
 def test_ctrl_c_says_how_to_go_on(sweep_project: Project):
-    (sweep_project.path / "s.yml").write_text(PLAN, encoding="utf-8")
     process = sweep_project.start("sweep", "s.yml", "--sweep-id", "stopped", "--jobs", "2")
     deadline = time.monotonic() + 240
     while not objects(sweep_project, "stopped") and time.monotonic() < deadline:
@@ -203,24 +201,25 @@ def test_the_page_is_one_file_in_spanish_that_names_every_root(sweep_project: Pr
 
 
 @pytest.mark.xdist_group("sweep")
-def test_a_sweep_reproduces_from_its_manifest(sweep_project: Project):
-    outcome = sweep_project.kedro("sweep", "reproduce", "alone", "--jobs", "1")
+def test_a_sweep_reproduces_from_its_manifest(sweep_project: Project, forked_kedro: ForkedKedro):
+    outcome = forked_kedro(sweep_project, "sweep", "reproduce", "alone", "--jobs", "1")
     assert outcome.code == 0, outcome.err
     digest = document(sweep_project, "alone")["digest"]
     assert outcome.out.splitlines()[-1] == f"identical: digest {digest}"
 
 
 def test_full_makes_every_trial_an_ordinary_run_with_the_trials_numbers(
-    make_project: Callable[[], Project],
+    make_project: Callable[[], Project], forked_kedro: ForkedKedro
 ):
     project = make_project()
     grid = ("--grid", "response.median_scale=0.9,1.4", "--seeds", "1", "--params",
             "date_min=2026-01-05,date_max=2026-01-06,volume_scale=0.02")  # fmt: skip
-    outcome = project.kedro("sweep", *grid, "--full", "--sweep-id", "whole")
+    outcome = forked_kedro(project, "sweep", *grid, "--full", "--sweep-id", "whole")
     assert outcome.code == 0, outcome.err
     manifest = document(project, "whole")
     assert manifest["runs"] == ["whole-00000", "whole-00001"]
-    assert project.kedro("sweep", *grid, "--sweep-id", "light", "--jobs", "1").code == 0
+    light_one = ("--sweep-id", "light", "--jobs", "1")
+    assert forked_kedro(project, "sweep", *grid, *light_one).code == 0
     assert objects(project, "whole") == objects(project, "light")
     light = table(project, "light", "sweep_trials").to_pylist()
     for number, run_id in enumerate(manifest["runs"]):

@@ -23,7 +23,13 @@ from pqrs_kedro.run.truth import FieldAgreement, validate_truth
 MakeProject = Callable[[], Project]
 LEDGER = "ground_truth"
 LEDGERS = (LEDGER, "ground_truth_defects")
-TINY: dict[str, Any] = {"date_min": "2026-01-10", "date_max": "2026-01-10", "volume_scale": 0.05}
+# Few days are observed, so that the run has few objects.
+TINY: dict[str, Any] = {
+    "date_min": "2026-01-10",
+    "date_max": "2026-01-10",
+    "observe_until": "2026-01-14",
+    "volume_scale": 0.05,
+}
 FULL = [
     pytest.param("observed_documento", marks=pytest.mark.xdist_group("doc")),
     pytest.param("observed_ley1755", marks=pytest.mark.xdist_group("ley")),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from tests.conftest import CommandRun, Project, Run
+from tests.conftest import CommandRun, ForkedKedro, Project, Run
 
 from pqrs_kedro.contracts.tables import TABLES
 from pqrs_kedro.lake.layout import table_pattern
@@ -57,11 +57,12 @@ def project(elsewhere_run: CommandRun, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="module")
-def site(project: Project, elsewhere_run: CommandRun) -> Site:
+def site(project: Project, elsewhere_run: CommandRun, forked_kedro: ForkedKedro) -> Site:
     """The site, after the notebooks were executed about the run as well."""
     run = Run(project, elsewhere_run.run.run_id)
     status = (project.path / STATUS).read_bytes()
-    executed = project.kedro("run", "--pipelines=notebooks", "--params", f"run_id={run.run_id}")
+    option = ("--params", f"run_id={run.run_id}")
+    executed = forked_kedro(project, "run", "--pipelines=notebooks", *option)
     assert executed.code == 0, executed.err
     assert (project.path / STATUS).read_bytes() == status
     built = project.kedro("viz", "build", "--include-previews", environment=NO_SERVICE)

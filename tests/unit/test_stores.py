@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from threading import get_ident
 
 import pytest
 
@@ -105,6 +106,21 @@ def test_work_ahead_keeps_the_order_and_its_bounds() -> None:
     assert list(in_order(lambda n: n * n, items(), 7)) == [n * n for n in items()]
 
 
-def test_work_ahead_hands_on_the_first_error() -> None:
+def test_only_what_is_large_is_worked_on_in_a_thread_of_its_own() -> None:
+    here, sizes = get_ident(), [1, 9, 10, 1, 11, 2, 2, 2, 2, 2]
+
+    def work(number: int) -> tuple[int, bool]:
+        return number, get_ident() == here
+
+    found = list(in_order(work, range(10), 2, lambda n: sizes[n], alone_from=10))
+    assert [number for number, _ in found] == [*range(10)]
+    # What follows a large one waits for it in the same line.
+    assert [is_here for _, is_here in found][:3] == [True, True, False]
+    assert all(is_here for _, is_here in in_order(work, range(9), 2, lambda _: 9, alone_from=10))
+    assert not any(is_here for _, is_here in in_order(work, range(9), 2, lambda _: 9))
+
+
+@pytest.mark.parametrize("alone_from", [0, 1])
+def test_work_ahead_hands_on_the_first_error(alone_from: int) -> None:
     with pytest.raises(ZeroDivisionError):
-        list(in_order(lambda n: 1 // (n - 5), range(20), 4))
+        list(in_order(lambda n: 1 // (n - 5), range(20), 4, alone_from=alone_from))

@@ -1,10 +1,12 @@
 """A table inside the query engine as a Kedro dataset: an intermediate result, computed once."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import ibis
 import pyarrow as pa
+from ibis.common.exceptions import TableNotFound
 from kedro.io.core import AbstractDataset, DatasetError
 
 from pqrs_kedro.run.engine import ENGINE, EngineSettings
@@ -31,9 +33,11 @@ class EngineTable(AbstractDataset[ibis.Table | Sequence[ibis.Table], ibis.Table]
 
     def load(self) -> ibis.Table:
         """The computed table."""
-        if not self._exists():
-            raise DatasetError(f"{self._table} is an intermediate table of a run under way")
-        return ENGINE.connect(self._engine).table(self._table)
+        if ENGINE.is_open:
+            # Listing the tables first would take longer than asking for this one.
+            with suppress(TableNotFound):
+                return ENGINE.connect(self._engine).table(self._table)
+        raise DatasetError(f"{self._table} is an intermediate table of a run under way")
 
     def _exists(self) -> bool:
         return ENGINE.is_open and self._table in ENGINE.connect(self._engine).list_tables()

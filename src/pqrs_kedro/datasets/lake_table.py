@@ -1,6 +1,7 @@
 """A table of the lake as a Kedro dataset: a query in, hashed Parquet objects of one run out."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import ibis
@@ -23,8 +24,12 @@ from pqrs_kedro.run.memory import give_back
 
 # Encoding and hashing release Python's lock; two objects at a time keep two cores busy.
 _ENCODERS: Final = 2
+# Bytes of rows that are worth a thread of their own.
+_LARGE: Final = 1 << 18
 # Rows that are sorted together where a table has many months: sorting more would spill them all.
 _SORTED_ROWS: Final = 250_000
+# Bytes of the objects of a table that is kept in the engine: some 60 MB there.
+_KEPT_BYTES: Final = 8 << 20
 # A query, queries that are the table together, or its rows.
 Rows: TypeAlias = ibis.Table | Sequence[ibis.Table] | pa.Table
 # An object ready to be written: key, content, rows, logical hash.
@@ -38,9 +43,9 @@ class LakeTable(AbstractDataset[Rows, ibis.Table]):
 
     `save` runs the query once, ordered by partition and key, checks the rows against the contract
     and creates one object per partition; queries that are the table together run one after the
-    other before. It may be called several times, each with partitions of its own. `load` gives a
-    lazy Ibis table with the stored columns and the partition columns; instants are UTC without a
-    zone, `day` is a date.
+    other before. It may be called several times, each with partitions of its own. `load` gives an
+    Ibis table with the stored columns and the partition columns; instants are UTC without a zone,
+    `day` is a date.
     """
 
     def __init__(
@@ -83,8 +88,12 @@ class LakeTable(AbstractDataset[Rows, ibis.Table]):
         def create(item: Encoded) -> LakeObject:
             return put(store, *item)
 
-        encoded = in_order(encode, parts, 2 * _ENCODERS, size=lambda part: part[1].nbytes)
-        return in_order(create, encoded, store.in_flight, size=lambda item: item[1].size)
+        encoded = in_order(
+            encode, parts, 2 * _ENCODERS, lambda part: part[1].nbytes, alone_from=_LARGE
+        )
+        return in_order(
+            create, encoded, store.in_flight, lambda item: item[1].size, store.alone_from
+        )
 
     def _batches(self, data: Rows) -> Iterator[pa.RecordBatch]:
         schema = stream_schema(self._table)
@@ -127,19 +136,42 @@ class LakeTable(AbstractDataset[Rows, ibis.Table]):
         drop(connection, staged.get_name())
 
     def load(self) -> ibis.Table:
-        """The run's rows, lazily."""
-        connection = ENGINE.connect(self._engine)
+        """The run's rows: lazily, or, where they are few, read once for all who load them.
+
+        Of some hundred small objects each query takes longer to open them than to answer.
+        """
         store = open_store(self._path)
-        pattern = table_pattern(self._table, self._run_id)
-        keys = store.glob(pattern)
+        keys = store.glob(table_pattern(self._table, self._run_id))
         if not keys:
-            self._refuse_unless_empty(store)
-            return connection.create_table(
-                self._table.name, schema=ibis.Schema.from_pyarrow(self._loaded_schema()), temp=True,
-                overwrite=True,
-            )  # fmt: skip
+            return self._empty(store)
+        objects = self._table.name, self._path, *keys
+        if objects in ENGINE.kept:
+            return ENGINE.kept[objects]
+        rows, size = self._scan(store, keys)
+        if size <= _KEPT_BYTES:
+            others = sum(table == self._table.name for table, *_ in ENGINE.kept)
+            name = f"kept_{self._table.name}_{others}"
+            rows = ENGINE.kept[objects] = compute(ENGINE.connect(self._engine), name, rows)
+        return rows
+
+    def scan(self) -> ibis.Table:
+        """The run's rows, always lazily: for who may not need them."""
+        store = open_store(self._path)
+        keys = store.glob(table_pattern(self._table, self._run_id))
+        return self._scan(store, keys)[0] if keys else self._empty(store)
+
+    def _scan(self, store: Store, keys: Sequence[str]) -> tuple[ibis.Table, int]:
+        """The rows of objects, lazily, and their bytes."""
+        connection = ENGINE.connect(self._engine)
         files = store.local(keys, ENGINE.scratch)
-        return self._as_loaded(connection.sql(f"SELECT * FROM {read_parquet(files)}"))  # noqa: S608
+        rows = connection.sql(f"SELECT * FROM {read_parquet(files)}")  # noqa: S608
+        return self._as_loaded(rows), sum(Path(file).stat().st_size for file in files)
+
+    def _empty(self, store: Store) -> ibis.Table:
+        self._refuse_unless_empty(store)
+        schema = ibis.Schema.from_pyarrow(self._loaded_schema())
+        connection = ENGINE.connect(self._engine)
+        return connection.create_table(self._table.name, schema=schema, temp=True, overwrite=True)
 
     def _as_loaded(self, rows: ibis.Table) -> ibis.Table:
         schema = self._loaded_schema()

@@ -156,7 +156,8 @@ def _contents(store: Store, run: CommittedRun, table: str) -> Iterator[bytes]:
     def read(item: LakeObject) -> bytes:
         return read_object(store, item)
 
-    return in_order(read, items, max(_AHEAD, store.in_flight), size=lambda item: item.bytes)
+    at_once = max(_AHEAD, store.in_flight)
+    return in_order(read, items, at_once, lambda item: item.bytes, store.alone_from)
 
 
 def _key(item: LakeObject) -> str:

@@ -18,6 +18,7 @@ def in_order(
     items: Iterable[T],
     at_once: int,
     size: Callable[[T], int] = lambda _: 0,
+    alone_from: int = 0,
 ) -> Iterator[R]:
     """The result of `work` for each item, a few ahead of what is taken.
 
@@ -26,12 +27,17 @@ def in_order(
         items: taken as they are needed.
         at_once: items that are worked on, or wait to be taken, at the same time.
         size: bytes that an item holds meanwhile.
+        alone_from: bytes from which an item is worth a thread of its own. Handing small ones over
+            took a fifth of the processor time of a run of some hundred tickets.
     """
     with ThreadPoolExecutor(at_once) as pool:
         running = deque[tuple[Future[R], int]]()
         held = 0
         for item in items:
             coming = size(item)
+            if coming < alone_from and not running:
+                yield work(item)
+                continue
             while running and (len(running) >= at_once or held + coming > _BYTES):
                 done, its = running.popleft()
                 yield done.result()
@@ -55,4 +61,4 @@ def emptied(items: list[T]) -> Iterator[T]:
 
 def read_in_order(store: Store, keys: Iterable[str]) -> Iterator[bytes]:
     """The content of each object."""
-    return in_order(store.read, keys, store.in_flight, store.size)
+    return in_order(store.read, keys, store.in_flight, store.size, store.alone_from)

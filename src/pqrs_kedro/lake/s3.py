@@ -95,6 +95,8 @@ class S3Store:
     """A lake in a bucket, or in a folder of it. Nothing is asked of the server before first use."""
 
     in_flight: Final = 32
+    # What takes time is the way there and back, however small the object.
+    alone_from: Final = 0
 
     def __init__(self, root: str, settings: S3Settings) -> None:
         named = _ROOT.fullmatch(root)

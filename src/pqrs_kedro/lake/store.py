@@ -38,6 +38,10 @@ class Store(Protocol):
     def in_flight(self) -> int:
         """Objects that are worth reading or writing at the same time."""
 
+    @property
+    def alone_from(self) -> int:
+        """Bytes from which an object is worth a thread of its own."""
+
     def create(self, key: str, content: Content) -> None:
         """Create an object whole or not at all; raise `ObjectExists` if the key is taken."""
 
@@ -84,6 +88,7 @@ class FolderStore:
 
     # Hashing and writing release Python's lock; two objects at a time keep two cores busy.
     in_flight: Final = 2
+    alone_from: Final = 1 << 18
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = Path(root)

@@ -83,7 +83,7 @@ def _object_problems(store: Store, objects: tuple[LakeObject, ...]) -> Iterator[
     def problem(item: LakeObject) -> str | None:
         return _object_problem(store, item)
 
-    found = in_order(problem, objects, store.in_flight, size=lambda item: item.bytes)
+    found = in_order(problem, objects, store.in_flight, lambda item: item.bytes, store.alone_from)
     return filter(None, found)
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import ibis
 
+from pqrs_kedro.run.compiled_once import COMPILER
+
 
 @dataclass(frozen=True)
 class EngineSettings:
@@ -30,6 +32,9 @@ class Engine:
         self._settings: EngineSettings | None = None
         self._connection: ibis.BaseBackend | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self.kept: dict[tuple[str, ...], ibis.Table] = {}
+        """Small tables of the lake that were read, by name, place and objects, which never change;
+        gone with the connection."""
 
     @property
     def is_open(self) -> bool:
@@ -65,7 +70,6 @@ class Engine:
         self._folder = tempfile.TemporaryDirectory(prefix="pqrs-", dir=settings.scratch)
         options: dict[str, object] = {
             "memory_limit": settings.memory_limit,
-            "temp_directory": self._folder.name,
             "preserve_insertion_order": False,
             # What is freed goes back to the system, and not only what a query frees at once.
             "allocator_background_threads": True,
@@ -75,8 +79,13 @@ class Engine:
         }
         if settings.threads is not None:
             options["threads"] = settings.threads
-        self._connection = ibis.duckdb.connect(**options)
-        self._settings = settings
+        connection = ibis.duckdb.connect(**options)
+        # Told apart from the options, by which Ibis knows a connection: equal expressions over
+        # tables of different runs are equal then, and compiled once.
+        folder = self._folder.name.replace("'", "''")
+        connection.raw_sql(f"SET temp_directory = '{folder}'")
+        connection.compiler = COMPILER
+        self._connection, self._settings = connection, settings
 
     def close(self) -> None:
         """Close the connection and remove its scratch folder; a later `connect` opens a new one."""
@@ -85,6 +94,7 @@ class Engine:
         if self._folder is not None:
             self._folder.cleanup()
         self._connection = self._folder = self._settings = None
+        self.kept.clear()
 
 
 ENGINE = Engine()

@@ -41,7 +41,7 @@ def verify_run(store: Store, run_id: str) -> Verification:
     def problem(item: LakeObject) -> str | None:
         return _problem(store, item)
 
-    verdicts = in_order(problem, items, store.in_flight, lambda item: item.bytes)
+    verdicts = in_order(problem, items, store.in_flight, lambda item: item.bytes, store.alone_from)
     for item, wrong in zip(items, verdicts, strict=True):
         found.objects += 1
         found.bytes += item.bytes

@@ -75,7 +75,7 @@ def ask_lake(store: Store, run_id: str, query: str, output: Output) -> None:
             table = LakeTable(table=name, path=store.location(""), run_id=run_id)
             # A committed run has all its tables; one without objects is empty.
             table.saved = True
-            rows = table.load()
+            rows = table.scan()
             if name not in backend.list_tables():
                 backend.create_view(name, rows)
             # So that a query for the warehouse is one for the lake too.

@@ -81,7 +81,9 @@ def _frame(
         found = stored_rows(table, key, store.read(key))
         return found.select(columns) if columns else found
 
-    parts = list(in_order(rows, run.manifest["paths"].get(table.name, ()), _READERS))
+    keys = run.manifest["paths"].get(table.name, ())
+    sizes = {item.key: item.bytes for item in run.objects}
+    parts = list(in_order(rows, keys, _READERS, lambda key: sizes.get(key, 0), store.alone_from))
     rows_of_table = pa.concat_tables(parts) if parts else _none(table)
     return (rows_of_table.select(columns) if columns else rows_of_table).to_pandas()
 

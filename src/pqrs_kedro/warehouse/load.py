@@ -84,7 +84,10 @@ class TableRows:
 
     def _read(self, group: Sequence[LakeObject]) -> pa.Table:
         """The rows of some objects with the warehouse's columns."""
-        parts = in_order(self._stored, group, self.store.in_flight)
+        store = self.store
+        parts = in_order(
+            self._stored, group, store.in_flight, lambda item: item.bytes, store.alone_from
+        )
         rows = pa.concat_tables(parts, promote_options="default")
         columns = []
         for wanted in self._schema:
