@@ -26,7 +26,7 @@ from pqrs_kedro.pipelines.synthesis.spill import Spill
 
 # Buffers whose lines wait are kept in temporary files beyond this: a month of a hundredfold volume
 # is received before most of its events happen. Writing them costs more than holding them.
-HELD_BYTES: Final = 192 << 20
+HELD_BYTES: Final = 128 << 20
 # A buffer in a file is written anew when less of it is waited for.
 _SPARSE: Final = 0.5
 
