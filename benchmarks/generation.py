@@ -256,9 +256,8 @@ def prepared(task: Task) -> Callable[["RunParameters", str], Sequence["LakeObjec
     from pqrs_kedro.pipelines.synthesis.draws import raw_block
 
     national_holidays()  # imports `holidays`
-    raw_block(
-        SEED, "", 0, 1
-    )  # imports what compiled loops need, which row by row uses for its plan
+    # Imports what compiled loops need: row by row takes the days' numbers of tickets from one.
+    raw_block(SEED, "", 0, 1)
     if task.row_encoder is None:
         return project_generation(task.ledger)
     from benchmarks.row_by_row import write_row_by_row

@@ -1,9 +1,10 @@
 """Lines of a batch, and the raw objects that the lines of several batches make up.
 
-A batch's lines lie in one buffer, ordered by (day, channel, ts, event_id), so that what belongs to
-one object is one slice of it. Lines of days that are still to come wait here, the buffers of which
-least is waited for in a temporary file. Small copies in memory would free the rest of a buffer too,
-but they leave it in shreds: half a gigabyte of lines took one and a half.
+A batch's lines are ordered by (day, channel, ts, event_id), so that what belongs to one object is
+one slice of them. Their bytes are put together in the object. Lines of days that are still to come
+wait here, those of the batches of which least is waited for in a temporary file. Small copies in
+memory would free the rest of a batch too, but they leave it in shreds: half a gigabyte of lines
+took one and a half.
 """
 
 from collections.abc import Iterator
@@ -24,10 +25,10 @@ from pqrs_kedro.pipelines.synthesis.compiled import compiled
 from pqrs_kedro.pipelines.synthesis.pieces import AnyTexts, Int, merged
 from pqrs_kedro.pipelines.synthesis.spill import Spill
 
-# Buffers whose lines wait are kept in temporary files beyond this: a month of a hundredfold volume
-# is received before most of its events happen. Writing them costs more than holding them.
+# Lines that wait are kept in temporary files beyond this: a month of a hundredfold volume is
+# received before most of its events happen. Writing them costs more than holding them.
 HELD_BYTES: Final = 128 << 20
-# A buffer in a file is written anew when less of it is waited for.
+# What a file holds of a batch is written anew when less of it is waited for.
 _SPARSE: Final = 0.5
 
 
@@ -190,7 +191,7 @@ class Waiting:
         ]
 
     def _held(self, waiting: list[Lines]) -> Iterator[Lines]:
-        """The same lines, HELD_BYTES of buffers in memory at most: the emptiest are set aside."""
+        """The same lines, HELD_BYTES in memory at most: those of the emptiest batches are set aside."""
         texts = [lines.texts for lines in waiting]
         excess = sum(text.bytes_held for text in texts) - HELD_BYTES
         aside = {
