@@ -191,7 +191,7 @@ class Waiting:
         ]
 
     def _held(self, waiting: list[Lines]) -> Iterator[Lines]:
-        """The same lines, HELD_BYTES in memory at most: those of the emptiest batches are set aside."""
+        """The same lines, HELD_BYTES in memory at most: the emptiest batches are set aside."""
         texts = [lines.texts for lines in waiting]
         excess = sum(text.bytes_held for text in texts) - HELD_BYTES
         aside = {
