@@ -56,15 +56,16 @@ NOTHING, RADICATION, EARLY, SHARED, HOLD, CLOSE, CORRECTED, AFTER_STOP, REOPENIN
 )
 """CORRECTED and AFTER_STOP are steps between an answer that stopped the clock and CLOSED: a
 correction of the answer begins, and goes on."""
-# Early segments, in the order of `_laws`: they come behind the kinds.
-_FIRST_EARLY = 10
-_EARLY_ARCS = (
-    (RADICATED, CLASSIFIED),
-    (CLASSIFIED, ASSIGNED),
-    (ASSIGNED, IN_PROGRESS),
-    (ASSIGNED, CLASSIFIED),
-    (REOPENED, IN_PROGRESS),
-)
+# The laws of the early segments by their statuses; as numbers they come behind the kinds.
+_EARLY_SEGMENTS = {
+    (RADICATED, CLASSIFIED): "radicated_to_classified",
+    (CLASSIFIED, ASSIGNED): "classified_to_assigned",
+    (ASSIGNED, IN_PROGRESS): "assigned_to_in_progress",
+    (ASSIGNED, CLASSIFIED): "assigned_to_in_progress",
+    (REOPENED, IN_PROGRESS): "reopened_to_in_progress",
+}
+_EARLY_ARCS = tuple(_EARLY_SEGMENTS)
+_FIRST_EARLY = ARCHIVING + 1
 
 
 @dataclass(frozen=True)
@@ -251,18 +252,9 @@ def _laws(profile: Profile) -> tuple[Float, Float]:
         AFTER_STOP: laws.in_progress_after_stop,
         REOPENING: laws.closed_to_reopened,
         ARCHIVING: laws.closed_to_archived,
-    } | dict(
-        enumerate(
-            (
-                laws.radicated_to_classified,
-                laws.classified_to_assigned,
-                laws.assigned_to_in_progress,
-                laws.assigned_to_in_progress,
-                laws.reopened_to_in_progress,
-            ),
-            _FIRST_EARLY,
-        )
-    )
+    }
+    for number, name in enumerate(_EARLY_SEGMENTS.values(), _FIRST_EARLY):
+        of[number] = getattr(laws, name)
     size = _FIRST_EARLY + len(_EARLY_ARCS)
     median, sigma = np.zeros(size), np.full(size, -1.0)
     for number, law in of.items():
