@@ -29,6 +29,7 @@ from pqrs_kedro.pipelines.synthesis.truth import PartCutter, TruthPart, truth_ro
 
 # Within one process: NumPy, Polars and Arrow release Python's lock for most of the work.
 _THREADS: Final = 2
+# Batches beyond those that are worked on, so that nobody waits while the reader writes.
 _SPARE: Final = 3
 # Tickets generated at a time: more need more memory, fewer take longer each.
 _CHUNK_TICKETS: Final = 16_000
@@ -120,7 +121,6 @@ def _in_order(jobs: Iterator[_Job], workers: int) -> Iterator[tuple[int, Generat
     """The batch of each job, in order, made a few jobs ahead of the reader."""
     running: deque[tuple[int, Future[GeneratedBatch]]] = deque()
     with _executor(workers) as pool:
-        # More than are worked on, so that nobody waits while the reader writes.
         ahead = max(workers, _THREADS) + _SPARE
         while True:
             for complete_before, job in islice(jobs, ahead - len(running)):

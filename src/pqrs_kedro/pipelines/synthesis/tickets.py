@@ -348,10 +348,10 @@ def _cited_external_ids(batch: TicketBatch) -> pl.Series:
 
 def _places(batch: TicketBatch) -> pl.DataFrame:
     """DANE code and name of the petitioner's municipality; null where it is not known."""
-    rows, table = batch.municipality, municipalities()
-    known = pl.Series(rows >= 0)
-    codes = pl.Series(table["dane_code"]).gather(np.maximum(rows, 0))
-    names = pl.Series(table["name"]).gather(np.maximum(rows, 0))
+    known, rows = pl.Series(batch.municipality >= 0), np.maximum(batch.municipality, 0)
+    codes, names = (
+        pl.Series(municipalities()[name]).gather(rows) for name in ("dane_code", "name")
+    )
     return pl.select(dane_code=pl.when(known).then(codes), municipio=pl.when(known).then(names))
 
 
